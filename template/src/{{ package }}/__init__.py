@@ -1,0 +1,1 @@
+"""The product: data -> features -> training -> registry -> serving -> monitoring, one package per station."""

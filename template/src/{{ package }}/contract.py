@@ -1,0 +1,151 @@
+"""The data contract: sources, columns, types, ranges, target, entity and event time, as contract.yaml says."""
+
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+
+from .errors import ContractError
+
+ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
+Task = Literal["classification", "regression"]
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One column. `ignore` says why the model must not see it (an identifier, a leak); it is still validated and kept."""
+
+    type: ColumnType
+    nullable: bool = False
+    min: float | None = None
+    max: float | None = None
+    values: list[str] | None = None
+    ignore: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where rows come from: a CSV or Parquet file (or folder, or glob), or a SQL address with a query.
+
+    `${NAME}` in the address is read from the environment, so that no password stands in the contract.
+    """
+
+    uri: str
+    columns: dict[str, Column]
+    query: str | None = None
+    delimiter: str = ","
+    time: str | None = None
+    entity: list[str] = []
+
+    @property
+    def address(self) -> str:
+        def variable(match: re.Match[str]) -> str:
+            value = os.environ.get(match[1]) or _dotenv().get(match[1])
+            if value is None:
+                raise ContractError(
+                    f"contract.yaml: {self.uri} needs the variable {match[1]}; set it in the environment or in .env."
+                )
+            return value
+
+        return re.sub(r"\$\{(\w+)\}", variable, self.uri)
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the model learns from and what a request must look like. The first source holds the examples, one row each."""
+
+    name: str
+    task: Task
+    target: str
+    sources: dict[str, Source]
+    positive: str | None = None
+    """The class whose probability a binary classifier answers; the last in order when not given."""
+    slices: list[str] = []
+    """Columns whose values are evaluated apart."""
+    quarantine_limit: float = 0.05
+    """Share of new rows that may fail validation before the step fails."""
+
+    @property
+    def examples_name(self) -> str:
+        return next(iter(self.sources))
+
+    @property
+    def examples(self) -> Source:
+        return self.sources[self.examples_name]
+
+    @property
+    def time(self) -> str | None:
+        return self.examples.time
+
+    @property
+    def entity(self) -> list[str]:
+        return self.examples.entity
+
+    @property
+    def fields(self) -> dict[str, Column]:
+        """The columns a request may carry: all of the examples but the target."""
+        return {name: column for name, column in self.examples.columns.items() if name != self.target}
+
+
+def load(path: Path) -> Contract:
+    """Read and check a contract. Raises ContractError naming the key that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        raise ContractError(f"{path} is missing; write one with: ml data init FILE --target COLUMN.") from None
+    try:
+        contract = msgspec.convert(yaml.safe_load(text), Contract)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ContractError(f"{path}{where}: not YAML: {getattr(error, 'problem', error)}.") from None
+    except msgspec.ValidationError as error:
+        raise ContractError(f"{path}: {_sentence(error)}.") from None
+    check(contract, str(path))
+    return contract
+
+
+def check(contract: Contract, where: str) -> None:
+    """Hold together what the types cannot say. Raises ContractError."""
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", contract.name):
+        raise ContractError(
+            f"{where}: name '{contract.name}' must be lower-case letters, digits, - and _, starting with a letter."
+        )
+    if not contract.sources:
+        raise ContractError(f"{where}: sources is empty; name at least one source.")
+    for name, source in contract.sources.items():
+        _check_source(source, f"{where}: sources.{name}")
+    if contract.target not in contract.examples.columns:
+        raise ContractError(
+            f"{where}: target '{contract.target}' is not a column of source '{contract.examples_name}'."
+        )
+    for column in contract.slices:
+        if column not in contract.fields:
+            raise ContractError(f"{where}: slices: '{column}' is not a column of source '{contract.examples_name}'.")
+
+
+def _check_source(source: Source, where: str) -> None:
+    for key in [*source.entity, *([source.time] if source.time else [])]:
+        if key not in source.columns:
+            raise ContractError(f"{where}: '{key}' is not one of its columns.")
+    if source.time and source.columns[source.time].type != "timestamp":
+        raise ContractError(f"{where}.time: column '{source.time}' must have type timestamp.")
+    for column, spec in source.columns.items():
+        if spec.min is not None and spec.max is not None and spec.min > spec.max:
+            raise ContractError(f"{where}.columns.{column}: min {spec.min} is above max {spec.max}.")
+
+
+def dump(contract: Contract) -> str:
+    """The contract as YAML, keys in reading order."""
+    return yaml.safe_dump(msgspec.to_builtins(contract), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _sentence(error: Exception) -> str:
+    message, _, path = str(error).partition(" - at `$.")
+    return f"{path.rstrip('`').replace('[...]', '.*')}: {message}" if path else message
+
+
+def _dotenv() -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    return {key: value for key, value in dotenv_values(".env").items() if value is not None}

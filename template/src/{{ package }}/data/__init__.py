@@ -1,0 +1,1 @@
+"""Data: collect -> validate (bad rows to quarantine, with the reason) -> versioned tables."""

@@ -1,0 +1,72 @@
+"""The pointer: which bundle serving answers with. Promote and roll back move it by compare-and-swap; serving polls it."""
+
+from typing import Literal
+
+import msgspec
+
+from .errors import ConflictError, IntegrityError
+from .store import Store
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A registered model version and the digest of its bundle."""
+
+    version: int
+    digest: str
+
+
+class Challenger(msgspec.Struct, frozen=True):
+    """A second version beside the champion: answers a share of requests (0-1), or only watches (shadow)."""
+
+    version: int
+    digest: str
+    mode: Literal["share", "shadow"] = "shadow"
+    share: float = 0.0
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """deployments/<model>.json. `generation` counts the moves; `by`, `reason` and `at` (ISO time, UTC) say who made this one and why."""
+
+    model: str
+    generation: int
+    champion: Target
+    by: str
+    reason: str
+    at: str
+    previous: Target | None = None
+    challenger: Challenger | None = None
+
+
+def key(model: str) -> str:
+    return f"deployments/{model}.json"
+
+
+def read(store: Store, model: str) -> Deployment | None:
+    """The current deployment, or None before the first promote. Raises IntegrityError when the object is not one."""
+    return _decode(store, model, store.read(key(model)))
+
+
+def _decode(store: Store, model: str, raw: bytes | None) -> Deployment | None:
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=Deployment)
+    except msgspec.MsgspecError as error:
+        raise IntegrityError(
+            f"{store.uri(key(model))} is not a deployment: {error}. Promote a version again."
+        ) from None
+
+
+def move(store: Store, old: Deployment | None, new: Deployment) -> None:
+    """Replace the pointer if it still is `old`. Raises ConflictError telling what is there now."""
+    raw = store.read(key(new.model))
+    if _decode(store, new.model, raw) != old or not store.swap(key(new.model), raw, encode(new)):
+        now = read(store, new.model)
+        detail = f"version {now.champion.version} is champion since {now.at} by {now.by}" if now else "it is gone"
+        raise ConflictError(
+            f"Another promotion of '{new.model}' was first: {detail}. Look at it with ml status, then decide again."
+        )
+
+
+def encode(deployment: Deployment) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(deployment), indent=2)

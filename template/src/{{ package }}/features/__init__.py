@@ -1,0 +1,1 @@
+"""Features: views, their point-in-time values for training and their latest values online."""

@@ -1,0 +1,1 @@
+"""Registry: model versions, the gate, signatures, promotion and lineage."""

@@ -1,0 +1,1 @@
+"""Serving: the HTTP service, the scorer both lanes share, batch scoring, capture."""

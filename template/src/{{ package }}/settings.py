@@ -1,0 +1,85 @@
+"""Every setting, typed, each an ML_* variable (`ML_STORE`, `ML_TRACKING_URI`, ...) or a line in `.env`."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import ProjectError
+
+
+class Settings(BaseSettings):
+    """Where things are and how they run. Empty addresses mean: under `home`, on this machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ML_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Path = Path("var")
+    """Folder for everything this machine keeps: store, tracking database, keys, caches."""
+    store: str = ""
+    """Storage root: a folder, file://, s3://, gs:// or az:// address."""
+    tracking_uri: str = ""
+    """MLflow tracking and registry: sqlite:/// or http(s)://."""
+    feature_online_uri: str = ""
+    """Online feature store: sqlite:///."""
+    contract: Path = Path("contract.yaml")
+    gates: Path = Path("gates.yaml")
+    seed: int = 7
+    signing_key: Path | None = None
+    """Private key that signs bundles; made on first use under `home`."""
+    verify_key: Path | None = None
+    """Public key that serving and promote check bundles against."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    serving_url: str = ""
+    """Address of the running service, for status, smoke tests and the loop."""
+    serving_auth: Literal["auto", "keys", "off"] = "auto"
+    """auto: API keys are asked for as soon as one exists, and always beyond loopback."""
+    max_body_bytes: int = Field(default=10 * 2**20, gt=0)
+    max_rows: int = Field(default=10_000, gt=0)
+    """Rows accepted in one request."""
+    max_queue: int = Field(default=512, gt=0)
+    """Requests in flight; above it the answer is 503 with Retry-After."""
+    poll_seconds: float = Field(default=1.0, gt=0)
+    """How often serving looks at the pointer and ships its captures."""
+
+    @cached_property
+    def store_root(self) -> str:
+        return self.store or str((self.home / "store").resolve())
+
+    @cached_property
+    def tracking(self) -> str:
+        return self.tracking_uri or f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+    @cached_property
+    def online(self) -> str:
+        return self.feature_online_uri or f"sqlite:///{(self.home / 'online.db').resolve()}"
+
+    @cached_property
+    def private_key(self) -> Path:
+        return self.signing_key or self.home / "keys" / "signing.key"
+
+    @cached_property
+    def public_key(self) -> Path:
+        return self.verify_key or self.home / "keys" / "signing.pub"
+
+    @cached_property
+    def api_keys(self) -> Path:
+        return self.home / "keys" / "api-keys.json"
+
+    @cached_property
+    def service(self) -> str:
+        return self.serving_url or f"http://{self.host}:{self.port}"
+
+
+def load() -> Settings:
+    """The settings of this process. Raises ProjectError naming each variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"ML_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise ProjectError(f"{wrong}. Correct the variable in the environment or in .env.") from None

@@ -1,0 +1,108 @@
+"""The storage root: one interface over file://, s3://, gs:// and az://, every write whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import obstore
+from filelock import FileLock
+from obstore.exceptions import AlreadyExistsError, PreconditionError
+from obstore.store import LocalStore, from_url
+
+from .errors import StoreError
+
+
+class Store:
+    """Objects by key under one root. Keys are relative, with forward slashes."""
+
+    def __init__(self, root: str) -> None:
+        """root: a folder or an address. Raises StoreError when the folder cannot be made or the address is unknown."""
+        self.root = root.removeprefix("file://").rstrip("/")
+        self.local = Path(self.root) if "://" not in self.root else None
+        with self._failing():
+            self._objects = LocalStore(self.local, mkdir=True) if self.local else from_url(self.root)
+
+    def uri(self, key: str) -> str:
+        """Address of a key, for libraries that open storage themselves."""
+        return f"{self.root}/{key}"
+
+    def read(self, key: str) -> bytes | None:
+        """The object, or None when there is none."""
+        with self._failing():
+            try:
+                return bytes(obstore.get(self._objects, key).bytes())
+            except FileNotFoundError:
+                return None
+
+    def write(self, key: str, data: bytes) -> None:
+        with self._failing():
+            obstore.put(self._objects, key, data)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write only if the key is free. False when somebody else was first."""
+        with self._failing():
+            try:
+                obstore.put(self._objects, key, data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Replace `old` (None: absent) by `new` in one step. False when the object is no longer `old`."""
+        if old is None:
+            return self.create(key, new)
+        with self._failing():
+            if self.local:
+                # Object stores compare and swap by ETag; for a folder the lock does it, and the system frees it when its holder dies.
+                lock = self.local / f"{key}.lock"
+                lock.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(lock, timeout=30):
+                    if self.read(key) != old:
+                        return False
+                    obstore.put(self._objects, key, new)
+                return True
+            found = obstore.get(self._objects, key)
+            if bytes(found.bytes()) != old:
+                return False
+            try:
+                obstore.put(self._objects, key, new, mode={"e_tag": found.meta["e_tag"] or ""})
+            except PreconditionError:
+                return False
+            return True
+
+    def list(self, prefix: str) -> list[str]:
+        """Keys under a prefix (whole path segments), in order."""
+        with self._failing():
+            return sorted(meta["path"] for batch in obstore.list(self._objects, prefix) for meta in batch)
+
+    def delete(self, key: str) -> None:
+        with self._failing():
+            try:
+                obstore.delete(self._objects, key)
+            except FileNotFoundError:
+                return
+
+    def upload(self, folder: Path, prefix: str) -> None:
+        """Copy every file of a folder under a prefix. Not atomic: write what makes it visible afterwards."""
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            self.write(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def download(self, prefix: str, folder: Path) -> None:
+        """Copy everything under a prefix into a folder. Raises StoreError when there is nothing."""
+        keys = self.list(prefix)
+        if not keys:
+            raise StoreError(f"{self.uri(prefix)} holds nothing; was it deleted?")
+        for key in keys:
+            target = folder / key.removeprefix(prefix).lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.read(key) or b"")
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, obstore.exceptions.BaseError, ValueError) as error:
+            reason = str(error).split("\n", 1)[0]
+            raise StoreError(
+                f"The store {self.root} cannot be used: {reason}. Check ML_STORE and its permissions."
+            ) from None

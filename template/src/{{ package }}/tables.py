@@ -1,0 +1,96 @@
+"""Versioned Delta tables in the store. A table's version is the data version that runs and bundles record."""
+
+from typing import TYPE_CHECKING
+
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from .errors import ConflictError, StoreError
+from .store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def version(store: Store, name: str) -> int | None:
+    """Newest version of a table, or None when there is none."""
+    table = _open(store, name)
+    return None if table is None else table.version()
+
+
+def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
+    """All rows of a table at a version (the newest when None). Raises StoreError when the table is missing."""
+    table = _open(store, name, version)
+    if table is None:
+        raise StoreError(
+            f"Table '{name}' does not exist in {store.root} yet; run the step that writes it (ml run --help)."
+        )
+    return table.to_pyarrow_table()
+
+
+def append(store: Store, name: str, rows: "pa.Table") -> int:
+    """Add rows in one commit; returns the new version."""
+    return _write(store, name, rows, "append")
+
+
+def append_new(store: Store, name: str, rows: "pa.Table", key: str) -> int:
+    """Add the rows whose key the table does not hold yet and return how many they were. Two writers at once never double a row.
+
+    The version moves only when something was added.
+    """
+    for _ in range(5):
+        table = _open(store, name)
+        if table is None:
+            fresh = rows
+        else:
+            held = set(table.to_pyarrow_table(columns=[key])[key].to_pylist())
+            fresh = rows.filter([value not in held for value in rows[key].to_pylist()])
+        if not len(fresh):
+            return 0
+        try:
+            if table is None:
+                _write(store, name, fresh, "error")
+            else:
+                _merge(table, fresh, key)
+            return len(fresh)
+        except (CommitFailedError, DeltaError, ConflictError):
+            continue
+    raise ConflictError(f"Table '{name}' kept changing while rows were added; run the step again.")
+
+
+def replace(store: Store, name: str, rows: "pa.Table") -> int:
+    """Make rows the whole table in one commit; older versions stay readable. Returns the new version."""
+    return _write(store, name, rows, "overwrite")
+
+
+def _merge(table: DeltaTable, rows: "pa.Table", key: str) -> None:
+    # A merge reads what it compares with, so Delta refuses it when another writer committed in between.
+    merge = table.merge(
+        rows, predicate=f'target."{key}" = source."{key}"', source_alias="source", target_alias="target"
+    )
+    merge.when_not_matched_insert_all().execute()
+
+
+def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | None:
+    try:
+        return DeltaTable(_uri(store, name), version=version)
+    except TableNotFoundError:
+        return None
+    except (OSError, DeltaError) as error:
+        raise StoreError(f"Table '{name}' in {store.root} cannot be read: {str(error).splitlines()[0]}.") from None
+
+
+def _write(store: Store, name: str, rows: "pa.Table", mode: str) -> int:
+    try:
+        write_deltalake(_uri(store, name), rows, mode=mode, schema_mode="overwrite" if mode == "overwrite" else None)
+    except CommitFailedError as error:
+        raise ConflictError(
+            f"Table '{name}' was written by somebody else at the same time: {str(error).splitlines()[0]}."
+        ) from None
+    except OSError as error:
+        raise StoreError(f"Table '{name}' in {store.root} cannot be written: {str(error).splitlines()[0]}.") from None
+    return int(DeltaTable(_uri(store, name)).version())
+
+
+def _uri(store: Store, name: str) -> str:
+    return store.uri(f"tables/{name}")

@@ -1,0 +1,1 @@
+"""One builder per thing: valid by default, changed by keyword."""
