@@ -15,7 +15,7 @@ Task = Literal["classification", "regression"]
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One column. `ignore` says why the model must not see it (an identifier, a leak); it is still validated and kept."""
+    """One column. `ignore` says why the model must not see it (an identifier, a leak); it stays validated and kept."""
 
     type: ColumnType
     nullable: bool = False
@@ -52,7 +52,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the model learns from and what a request must look like. The first source holds the examples, one row each."""
+    """What the model learns from and what a request looks like. The first source holds the examples, one row each."""
 
     name: str
     task: Task

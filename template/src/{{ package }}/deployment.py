@@ -1,4 +1,4 @@
-"""The pointer: which bundle serving answers with. Promote and roll back move it by compare-and-swap; serving polls it."""
+"""The pointer: which bundle serving answers with. Promote and roll back move it by compare-and-swap; serving polls."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class Challenger(msgspec.Struct, frozen=True):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """deployments/<model>.json. `generation` counts the moves; `by`, `reason` and `at` (ISO time, UTC) say who made this one and why."""
+    """deployments/<model>.json. `generation` counts the moves; `by`, `reason` and `at` (ISO, UTC) tell of this one."""
 
     model: str
     generation: int

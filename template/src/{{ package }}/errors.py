@@ -2,7 +2,7 @@
 
 
 class ProjectError(Exception):
-    """Bad input or a failing surrounding. The message is one sentence naming the file, key, row or field and what to do."""
+    """Bad input or a failing surrounding. The message names the file, key, row or field and what to do."""
 
     exit_code = 2
 

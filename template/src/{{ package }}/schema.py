@@ -13,7 +13,7 @@ MISSING = "(missing)"
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One column a request may carry. `used`: the model or a view needs it, so the request must bring it (or null if nullable)."""
+    """One column a request may carry. `used`: the model or a view needs it, so a request must bring it."""
 
     name: str
     type: str
@@ -45,7 +45,7 @@ class Schema(msgspec.Struct, frozen=True):
     task: str
     target: str
     classes: list[str]
-    """Names of the classes in the order of the model's probabilities; empty for regression. Binary: the second is the positive one."""
+    """Names in the order of the model's probabilities; empty for regression. Binary: the second is the positive one."""
     time: str | None
     fields: list[Field]
     views: list[View]
@@ -64,7 +64,7 @@ def calendar(name: str, is_event_time: bool) -> list[str]:
 
 
 def calendar_values(value: datetime | None, is_event_time: bool) -> list[float]:
-    """Hour with its fraction (0-24), weekday (Monday 0) and, unless it is the event time, days since 1970-01-01; all UTC."""
+    """Hour with its fraction, weekday (Monday 0) and, unless it is the event time, days since 1970-01-01; all UTC."""
     if value is None:
         return [math.nan] * (2 if is_event_time else 3)
     value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

@@ -34,9 +34,9 @@ def append(store: Store, name: str, rows: "pa.Table") -> int:
 
 
 def append_new(store: Store, name: str, rows: "pa.Table", key: str) -> int:
-    """Add the rows whose key the table does not hold yet and return how many they were. Two writers at once never double a row.
+    """Add the rows whose key the table does not hold yet and return how many they were.
 
-    The version moves only when something was added.
+    Two writers at once never double a row. The version moves only when something was added.
     """
     for _ in range(5):
         table = _open(store, name)
