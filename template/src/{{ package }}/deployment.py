@@ -35,6 +35,8 @@ class Deployment(msgspec.Struct, frozen=True):
     at: str
     previous: Target | None = None
     challenger: Challenger | None = None
+    action: Action = "promote"
+    override: bool = False
 
 
 def key(model: str) -> str:
@@ -57,8 +59,19 @@ def _decode(store: Store, model: str, raw: bytes | None) -> Deployment | None:
         ) from None
 
 
+def history(store: Store, model: str) -> list[Deployment]:
+    """Every deployment there was, oldest first; the last one is the current."""
+    prefix = _history_key(model, "")
+    found = [_decode(store, model, store.read(key)) for key in store.list(prefix.rstrip("/"))]
+    entries = {entry.generation: entry for entry in [*found, read(store, model)] if entry}
+    return [entries[generation] for generation in sorted(entries)]
+
+
 def move(store: Store, old: Deployment | None, new: Deployment) -> None:
     """Replace the pointer if it still is `old`. Raises ConflictError telling what is there now."""
+    if old:
+        # Whoever wrote it may have been killed before it reached the history.
+        _remember(store, old)
     raw = store.read(key(new.model))
     if _decode(store, new.model, raw) != old or not store.swap(key(new.model), raw, encode(new)):
         now = read(store, new.model)
@@ -66,6 +79,15 @@ def move(store: Store, old: Deployment | None, new: Deployment) -> None:
         raise ConflictError(
             f"Another promotion of '{new.model}' was first: {detail}. Look at it with ml status, then decide again."
         )
+    _remember(store, new)
+
+
+def _remember(store: Store, deployment: Deployment) -> None:
+    store.create(_history_key(deployment.model, f"{deployment.generation}.json"), encode(deployment))
+
+
+def _history_key(model: str, name: str) -> str:
+    return f"deployments/{model}/history/{name}"
 
 
 def encode(deployment: Deployment) -> bytes:

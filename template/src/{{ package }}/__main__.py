@@ -1,0 +1,5 @@
+"""`python -m` form of the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,108 @@
+"""The limits of gates.yaml, typed: what a candidate must reach, and when monitoring raises its alarm."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import yaml
+
+from ..errors import ProjectError
+from ..training import metrics
+
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Deciding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The metric that candidates are compared by, for each kind of task."""
+
+    binary: str = "roc_auc"
+    multiclass: str = "balanced_accuracy"
+    regression: str = "rmse"
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`min` for a metric that is better when higher, `max` for an error."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    margin: NotNegative = 0.0
+
+
+class Champion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Allowed loss: `tolerance` plus `noise` standard errors. `required`: reject when the champion cannot be scored."""
+
+    tolerance: NotNegative = 0.0
+    noise: NotNegative = 2.0
+    required: bool = True
+
+
+class Slices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    min_rows: Count = 50
+    max_gap: NotNegative = 0.25
+
+
+class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    drift_psi: NotNegative = 0.25
+    min_rows: Count = 200
+    performance_drop: NotNegative = 0.1
+    null_increase: Share = 0.1
+    window_rows: Count = 2000
+    cool_down_hours: NotNegative = 24
+
+
+class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """gates.yaml. Every key may be left out; these are the defaults."""
+
+    enforce: bool = True
+    metric: Deciding = Deciding()
+    thresholds: dict[str, Limit] = msgspec.field(default_factory=lambda: {"roc_auc": Limit(0.5), "r2": Limit(0.0)})
+    baseline: Baseline = Baseline()
+    champion: Champion = Champion()
+    slices: Slices = Slices()
+    monitoring: Monitoring = Monitoring()
+
+
+def load(path: Path) -> Gates:
+    """Read and check the limits. Raises ProjectError naming the key that is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ProjectError(f"{path} is missing; restore it from git, or point ML_GATES to it.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ProjectError(f"{path}{where}: not YAML: {getattr(error, 'problem', error)}.") from None
+    try:
+        gates = msgspec.convert(content or {}, Gates)
+    except msgspec.ValidationError as error:
+        message, _, key = str(error).partition(" - at `$.")
+        raise ProjectError(f"{path}: {key.rstrip('`')}: {message}." if key else f"{path}: {message}.") from None
+    _check(gates, path)
+    return gates
+
+
+def _check(gates: Gates, path: Path) -> None:
+    for kind, metric in msgspec.structs.asdict(gates.metric).items():
+        if metric not in metrics.OF[kind]:
+            known = ", ".join(metrics.OF[kind])
+            raise ProjectError(f"{path}: metric.{kind}: '{metric}' is not one of {known}.")
+    for metric, limit in gates.thresholds.items():
+        _check_limit(metric, limit, f"{path}: thresholds.{metric}")
+
+
+def _check_limit(metric: str, limit: Limit, where: str) -> None:
+    every = sorted({name for names in metrics.OF.values() for name in names})
+    if metric not in every:
+        raise ProjectError(f"{where}: not a metric; the metrics are {', '.join(every)}.")
+    # A bound on the wrong side would reject models for being good.
+    wrong, right = ("max", "min") if metrics.higher_is_better(metric) else ("min", "max")
+    if getattr(limit, wrong) is not None:
+        better = "higher" if right == "min" else "lower"
+        raise ProjectError(f"{where}.{wrong}: {metric} is better when {better}; give {right} instead.")
+    if getattr(limit, right) is None:
+        raise ProjectError(f"{where}: give {right}.")
