@@ -93,7 +93,9 @@ def data_show(json: Json = False) -> None:
 
 @app.command()
 def run(
-    step: Annotated[str, typer.Argument(help="collect, validate, features, train, evaluate, gate, register, promote, ...")],
+    step: Annotated[
+        str, typer.Argument(help="collect, validate, features, train, evaluate, gate, register, promote, ...")
+    ],
     json: Json = False,
 ) -> None:
     """Run one step, after the steps before it that have not run yet or are out of date."""
@@ -131,7 +133,9 @@ def promote(
     version: Annotated[int | None, typer.Argument(help="Model version; the newest candidate when not given.")] = None,
     by: By = "",
     reason: Reason = "",
-    challenger: Annotated[str | None, typer.Option(help="Not champion: `shadow`, or a share of the traffic (0.1).")] = None,
+    challenger: Annotated[
+        str | None, typer.Option(help="Not champion: `shadow`, or a share of the traffic (0.1).")
+    ] = None,
     override: Annotated[bool, typer.Option(help="Promote although the gate rejected; needs --reason.")] = False,
     json: Json = False,
 ) -> None:
@@ -165,7 +169,9 @@ def rollback(by: By = "", reason: Reason = "", json: Json = False) -> None:
 
 @app.command()
 def lineage(
-    what: Annotated[str, typer.Argument(help="A model version, an alias (champion), or a prediction's or request's id.")],
+    what: Annotated[
+        str, typer.Argument(help="A model version, an alias (champion), or a prediction's or request's id.")
+    ],
     json: Json = False,
 ) -> None:
     """Trace a model version or a prediction back to its data, code, run and approvals."""

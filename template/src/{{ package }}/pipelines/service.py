@@ -43,7 +43,9 @@ class Service:
         self.wait("/health/live", 200)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._client.close()
         self._process.terminate()
         try:
@@ -63,7 +65,9 @@ class Service:
             except httpx.TransportError:
                 pass
             time.sleep(0.02)
-        raise ProjectError(f"The service did not answer {path} with {status} in {seconds:.0f} s; its log is {self.log}.")
+        raise ProjectError(
+            f"The service did not answer {path} with {status} in {seconds:.0f} s; its log is {self.log}."
+        )
 
     def version(self) -> int | None:
         """Model version that answers now."""
@@ -75,7 +79,9 @@ class Service:
         started = time.perf_counter()
         while self.version() != version:
             if time.perf_counter() - started > seconds:
-                raise ProjectError(f"The service did not switch to version {version} in {seconds:.0f} s; see {self.log}.")
+                raise ProjectError(
+                    f"The service did not switch to version {version} in {seconds:.0f} s; see {self.log}."
+                )
             time.sleep(0.02)
         return time.perf_counter() - started
 

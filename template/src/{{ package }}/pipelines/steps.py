@@ -1,4 +1,4 @@
-"""The steps. Every orchestrator, CI job, schedule and person runs the same `ml run STEP`; state passes through the store."""
+"""The steps. Orchestrators, CI, schedules and people run the same `ml run STEP`; state passes through the store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a step works with. `by` and `reason` are recorded where it moves the deployment; `options` go to the step."""
+    """What a step works with. `by` and `reason` go on record with a promotion; `options` go to the step."""
 
     settings: Settings
     by: str = "pipeline"

@@ -26,7 +26,9 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._status.stop()
 
     def __call__(self, step: str, record: Record | None) -> None:
@@ -56,7 +58,9 @@ def inference(found: "Inference", path: Path) -> None:
     """The table of `ml data init`: every column, what it was taken for and why."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     contract = found.contract
-    table = Table(title=f"{path}: {contract.task} of '{contract.target}' from {contract.examples.uri}", title_justify="left")
+    table = Table(
+        title=f"{path}: {contract.task} of '{contract.target}' from {contract.examples.uri}", title_justify="left"
+    )
     for heading in ("column", "type", "why", "note"):
         table.add_column(heading, overflow="fold")
     for finding in found.findings:

@@ -1,0 +1,176 @@
+"""What the loop plays with: the project's own data, divided into a past, a future, broken rows and drifted traffic."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .. import contract as contracts
+from ..contract import Contract
+from ..errors import ContractError
+from ..settings import Settings
+from .steps import Context
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+MAX_ROWS = 40_000
+"""The newest rows the loop uses; it shows that everything works, not how large it can be."""
+MIN_ROWS = 60
+MIN_DRIFTED = 10
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The loop's own project: settings under var/loop, a contract that points at `past`, and what is to come."""
+
+    context: Context
+    past: "pa.Table"
+    """Typed rows the first model learns from."""
+    future: "pa.Table"
+    """Typed rows that arrive later."""
+    broken: int
+    """Rows in the source that break the contract."""
+    left_out: int
+    """Rows of the project's data that break it already; the loop does without them."""
+
+
+def prepare(settings: Settings) -> Stage:
+    """Lay out var/loop anew. Raises ContractError when there are too few valid rows to play with."""
+    from ..data.sources import read
+    from ..data.validate import check_rows
+
+    home = (settings.home / "loop").resolve()
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "data").mkdir(parents=True)
+    contract = contracts.load(settings.contract)
+    rows = read(contract.examples, contract.examples_name)
+    typed, kept = check_rows(contract, contract.examples_name, rows)
+    if len(typed) < MIN_ROWS:
+        raise ContractError(
+            f"{settings.contract}: only {len(typed)} rows of '{contract.examples_name}' are valid; "
+            f"the loop needs {MIN_ROWS}. See ml run validate for what is wrong with the others."
+        )
+    past, future = _divide(contract, typed)
+    text = rows.take(kept)
+    broken = broken_rows(contract, text.take(past[:50]).to_pylist(), len(past))
+    _write(text.take(past), broken, home / "data" / f"{contract.examples_name}.parquet")
+    sources = {contract.examples_name: contract.examples}
+    for name, source in list(contract.sources.items())[1:]:
+        _write(read(source, name), [], home / "data" / f"{name}.parquet")
+        sources[name] = source
+    moved = {
+        name: msgspec.structs.replace(source, uri=str(home / "data" / f"{name}.parquet"), query=None)
+        for name, source in sources.items()
+    }
+    (home / "contract.yaml").write_text(contracts.dump(msgspec.structs.replace(contract, sources=moved)), "utf-8")
+    own = settings.model_copy(
+        update={
+            "home": home,
+            "contract": home / "contract.yaml",
+            "store": "",
+            "tracking_uri": "",
+            "feature_online_uri": "",
+        }
+    )
+    context = Context(Settings.model_validate(own.model_dump()), by="ml loop", reason="the loop")
+    return Stage(context, typed.take(past), typed.take(future), len(broken), len(rows) - len(typed))
+
+
+def broken_rows(contract: Contract, rows: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:
+    """Copies of a few rows, each breaking the contract in one way; fewer than the quarantine limit of `total`."""
+    breaks: list[tuple[str, str | None]] = [(contract.target, None)]
+    for name, column in contract.examples.columns.items():
+        if column.type in ("number", "integer", "timestamp"):
+            breaks.append((name, "n/a?"))
+        if column.max is not None:
+            breaks.append((name, repr(column.max * 10 + 1)))
+        if column.values:
+            breaks.append((name, "no such value"))
+        if not column.nullable:
+            breaks.append((name, None))
+    count = max(1, min(len(breaks), len(rows), int(total * contract.quarantine_limit / 2)))
+    return [row | {name: value} for row, (name, value) in zip(rows, breaks[:count], strict=False)]
+
+
+def requests(contract: Contract, rows: "pa.Table") -> list[dict[str, Any]]:
+    """Rows as a client sends them: the contract's fields, and the view columns the table carries."""
+    names = [name for name in rows.column_names if name in contract.fields or "__" in name]
+    return [{name: _plain(value) for name, value in row.items()} for row in rows.select(names).to_pylist()]
+
+
+def labels(contract: Contract, rows: "pa.Table") -> list[str]:
+    """The rows' target as canonical text."""
+    from ..data.text import canonical
+
+    return [str(canonical(value)) for value in rows[contract.target].to_pylist()]
+
+
+def sample(rows: "pa.Table", count: int, seed: int) -> "pa.Table":
+    """`count` rows in random order; with repetition when there are fewer."""
+    import numpy as np
+
+    order = np.random.default_rng(seed)
+    return rows.take(order.choice(len(rows), count, replace=len(rows) < count))
+
+
+def drifted(contract: Contract, rows: "pa.Table", reference: "pa.Table") -> tuple["pa.Table", str]:
+    """The `rows` at the far end of one column, and that column's name.
+
+    Real rows with real labels, yet drawn so that the column's distribution is no longer the `reference`'s: the upper
+    third of a number, or everything but the commonest value of a string. Raises ContractError when nothing varies.
+    """
+    best: tuple[float, str, Any] = (0.0, "", None)
+    for name, column in contract.fields.items():
+        if column.ignore or column.type == "timestamp":
+            continue
+        far = _far_end(reference[name].to_pylist(), is_number=column.type in ("number", "integer"))
+        chosen = [far(value) for value in rows[name].to_pylist()]
+        usual = [far(value) for value in reference[name].to_pylist()]
+        moved = 1 - sum(usual) / len(usual)
+        if sum(chosen) >= MIN_DRIFTED and moved > best[0]:
+            best = (moved, name, chosen)
+    if best[0] < 0.3:
+        raise ContractError("contract.yaml: no column varies enough to play drifted traffic with; the loop needs one.")
+    return rows.filter(best[2]), best[1]
+
+
+def _far_end(values: list[Any], is_number: bool) -> Callable[[Any], bool]:
+    known = [value for value in values if value is not None]
+    if not known:
+        return lambda value: False
+    if is_number:
+        threshold = sorted(known)[len(known) * 2 // 3]
+        return lambda value: value is not None and value >= threshold
+    commonest = Counter(known).most_common(1)[0][0]
+    return lambda value: value is not None and value != commonest
+
+
+def _divide(contract: Contract, rows: "pa.Table") -> tuple["np.ndarray", "np.ndarray"]:
+    """Indices of the past (three quarters) and of the future: by event time, or at random without one."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if contract.time:
+        order = pc.sort_indices(rows, sort_keys=[(contract.time, "ascending")]).to_numpy()[-MAX_ROWS:]
+    else:
+        order = np.random.default_rng(0).permutation(len(rows))[-MAX_ROWS:]
+    cut = len(order) * 3 // 4
+    return order[:cut], order[cut:]
+
+
+def _write(rows: "pa.Table", more: list[dict[str, Any]], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.concat_tables([rows, pa.Table.from_pylist(more, schema=rows.schema)]), path)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else None if value != value else value

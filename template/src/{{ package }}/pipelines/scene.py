@@ -1,0 +1,104 @@
+"""A scene's stage and hands: what the scenes share, and how traffic and labels are sent."""
+
+import csv
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .. import tables
+from ..errors import Refused
+from .replay import Stage, labels, requests
+from .service import Service
+from .steps import Context
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Evidence = dict[str, Any]
+
+
+@dataclass
+class Scene:
+    """What the scenes share: the stage, the running service, and what earlier scenes left for later ones."""
+
+    stage: Stage
+    service: Service
+    started: float
+    first: int = 0
+    second: int = 0
+    drift_column: str = ""
+    sent: dict[str, str] = field(default_factory=dict)
+    """Prediction id -> true label, of traffic whose labels have not been handed in."""
+
+    @property
+    def context(self) -> Context:
+        return self.stage.context
+
+
+def expect(holds: bool, sentence: str) -> None:
+    """Raise Refused unless something holds."""
+    if not holds:
+        raise Refused(f"The loop stops here: {sentence}")
+
+
+def send(scene: Scene, rows: "pa.Table") -> Evidence:
+    """Post rows one by one; remembers their prediction ids with the true labels."""
+    bodies = requests(scene.context.contract, joined(scene, rows))
+    truths = labels(scene.context.contract, rows)
+    slowest = 0.0
+    started = time.perf_counter()
+    for body, truth in zip(bodies, truths, strict=True):
+        begun = time.perf_counter()
+        answer = scene.service.invoke([body])
+        slowest = max(slowest, time.perf_counter() - begun)
+        expect(answer.status_code == 200, f"a valid row answered {answer.status_code}: {answer.text[:300]}")
+        scene.sent[f"{answer.json()['request_id']}/0"] = truth
+    seconds = time.perf_counter() - started
+    return {
+        "requests": len(bodies),
+        "failed": 0,
+        "mean_ms": round(1000 * seconds / len(bodies), 2),
+        "slowest_ms": round(1000 * slowest, 1),
+    }
+
+
+def joined(scene: Scene, rows: "pa.Table") -> "pa.Table":
+    from ..features.offline import join
+
+    return join(scene.context.contract, scene.context.store, rows)
+
+
+def hand_in(scene: Scene) -> Evidence:
+    """Write the labels of the sent predictions to a file and add them, as `ml label` does."""
+    from ..monitoring.labels import add
+
+    path = scene.context.settings.home / "labels.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("id", "label"), *scene.sent.items()])
+    _shipped(scene)
+    added = add(scene.context.contract, scene.context.store, path)
+    count = len(scene.sent)
+    scene.sent.clear()
+    return {"labels": count, "added": msgspec.to_builtins(added)}
+
+
+def _shipped(scene: Scene) -> None:
+    """Wait until the service has shipped what it captured, and take it in."""
+    from ..monitoring.captures import ingest
+
+    wanted = set(scene.sent)
+    deadline = time.perf_counter() + 20
+    while time.perf_counter() < deadline:
+        ingest(scene.context.store, scene.context.contract.name)
+        if tables.version(scene.context.store, "predictions") is not None:
+            held = set(tables.read(scene.context.store, "predictions")["id"].to_pylist())
+            if wanted <= held:
+                return
+        time.sleep(0.2)
+    raise Refused("The loop stops here: captured predictions did not arrive in the store in 20 s.")
+
+
+def failed(verdict: dict[str, Any]) -> str:
+    return "; ".join(check["sentence"] for check in verdict["checks"] if not check["passed"])
