@@ -1,0 +1,1 @@
+"""The verbs of `ml`, by what they are about."""

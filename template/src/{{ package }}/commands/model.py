@@ -1,0 +1,111 @@
+"""From data to a promoted model: run, tune, promote, rollback, lineage, card."""
+
+from typing import Annotated
+
+import typer
+
+from .options import By, Json, Reason, context_of, show_json
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    step: Annotated[
+        str, typer.Argument(help="collect, validate, features, train, evaluate, gate, register, promote, ...")
+    ],
+    json: Json = False,
+) -> None:
+    """Run one step, after the steps before it that have not run yet or are out of date."""
+    from ..pipelines.run import run as run_step
+    from ..pipelines.telling import Progress
+
+    with Progress(silent=json) as progress:
+        record = run_step(context_of(reason=f"ml run {step}"), step, progress)
+    if json:
+        show_json(record)
+
+
+@app.command()
+def tune(
+    trials: Annotated[int, typer.Option(help="How many settings to try.")] = 30,
+    timeout: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    reset: Annotated[bool, typer.Option(help="Forget the tuned parameters; train with the defaults again.")] = False,
+    json: Json = False,
+) -> None:
+    """Search the parameters of training/model.py with Optuna; a later call goes on where this one stopped."""
+    from ..pipelines.telling import Tuning
+    from ..training.tune import reset as forget
+    from ..training.tune import tune as search
+
+    context = context_of()
+    if reset:
+        forget(context.contract, context.store)
+        return
+    tuned = search(context.contract, context.store, context.settings, trials, timeout, Tuning(trials, silent=json))
+    show_json(tuned) if json else print(
+        f"best {tuned.metric} {tuned.value:.4f} with {tuned.best}; ml run train uses it"
+    )
+
+
+@app.command()
+def promote(
+    version: Annotated[int | None, typer.Argument(help="Model version; the newest candidate when not given.")] = None,
+    by: By = "",
+    reason: Reason = "",
+    challenger: Annotated[
+        str | None, typer.Option(help="Not champion: `shadow`, or a share of the traffic (0.1).")
+    ] = None,
+    override: Annotated[bool, typer.Option(help="Promote although the gate rejected; needs --reason.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a model version the champion; serving switches without a restart."""
+    from ..pipelines.run import run as run_step
+    from ..pipelines.telling import Progress, deployment
+    from ..registry import promote as registry
+
+    context = context_of(by, reason, override=override or None, challenger=challenger)
+    if version is None:
+        with Progress(silent=json) as progress:
+            record = run_step(context, "promote", progress)
+        if json:
+            show_json(record.output)
+        return
+    options = {"version": version, "by": context.by, "reason": reason, **context.options}
+    moved = registry.promote(context.contract, context.store, context.settings, **options)
+    show_json(moved) if json else deployment(moved)
+
+
+@app.command()
+def rollback(by: By = "", reason: Reason = "", json: Json = False) -> None:
+    """Make the previous champion answer again."""
+    from ..pipelines.telling import deployment
+    from ..registry.promote import rollback as registry
+
+    context = context_of(by, reason)
+    moved = registry(context.contract, context.store, context.settings, by=context.by, reason=reason)
+    show_json(moved) if json else deployment(moved)
+
+
+@app.command()
+def lineage(
+    what: Annotated[
+        str, typer.Argument(help="A model version, an alias (champion), or a prediction's or request's id.")
+    ],
+    json: Json = False,
+) -> None:
+    """Trace a model version or a prediction back to its data, code, run and approvals."""
+    from ..registry.lineage import lineage as trace
+
+    context = context_of()
+    found = trace(context.contract, context.store, context.settings, what)
+    show_json(found) if json else print(found.text())
+
+
+@app.command()
+def card(version: Annotated[str, typer.Argument(help="A model version or an alias.")] = "champion") -> None:
+    """Print the model card of a version (Markdown)."""
+    from ..registry.card import card as write
+
+    context = context_of()
+    print(write(context.contract, context.store, context.settings, version))

@@ -1,0 +1,63 @@
+"""Watching: monitor, report, status, and the loop that plays everything."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json, context_of, show_json
+
+app = typer.Typer()
+
+
+@app.command()
+def monitor(
+    retrain: Annotated[bool, typer.Option("--retrain", help="Retrain at once if the monitors ask for it.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at what was served: quality, drift, performance. Exit code 3 when something needs attention."""
+    from ..pipelines.run import run as run_step
+    from ..pipelines.telling import Progress
+
+    with Progress(silent=json) as progress:
+        record = run_step(context_of(), "monitor", progress)
+        if retrain:
+            run_step(context_of(reason="ml monitor --retrain"), "retrain", progress)
+    if json:
+        show_json(record.output)
+    if record.output["alarm"]:
+        raise typer.Exit(3)
+
+
+@app.command()
+def report(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the page.")] = None,
+) -> None:
+    """Write the monitoring report as one HTML page."""
+    from ..monitoring.report import write
+
+    context = context_of()
+    path = output or context.settings.home / "report.html"
+    write(context.contract, context.store, context.settings, path)
+    print(path)
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Champion, data versions, drift, last trigger and service health at one glance."""
+    from ..monitoring.status import status as look
+
+    context = context_of()
+    found = look(context.contract, context.store, context.settings)
+    show_json(found) if json else print(found.text())
+
+
+@app.command()
+def loop(json: Json = False) -> None:
+    """Play the whole loop against real processes, on a copy of the data under var/loop."""
+    from .. import settings
+    from ..pipelines.loop import play
+
+    events = play(settings.load(), silent=json)
+    if json:
+        show_json(events)
