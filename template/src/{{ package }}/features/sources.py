@@ -1,0 +1,59 @@
+"""The validated tables as they were at one moment, as Ibis sees them on DuckDB."""
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from .. import tables
+from ..store import Store
+from .view import FeatureView
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+
+class Sources:
+    """Reads each table once, at its newest version, and remembers which that was."""
+
+    def __init__(self, store: Store) -> None:
+        import ibis
+
+        self.versions: dict[str, int] = {}
+        self._store = store
+        self._tables: dict[str, pa.Table] = {}
+        # One thread: with more, sums of floats depend on which thread was first, and the same data on luck.
+        self._names = count()
+        self._duckdb = ibis.duckdb.connect(threads=1)
+
+    def table(self, name: str) -> "pa.Table":
+        """A source's validated rows in write order. Raises StoreError when it was not validated yet."""
+        if name not in self._tables:
+            version = tables.version(self._store, name)
+            self._tables[name] = tables.read(self._store, name, version).sort_by("_seq")
+            self.versions[name] = version or 0
+        return self._tables[name]
+
+    def rows(self, view: FeatureView) -> "ir.Table":
+        """The view's rows over its source."""
+        source = self.table(view.source)
+        needed = [*view.entity, *view.reads, "_row", "_seq"] if view.reads else source.column_names
+        return view.rows(self.bind(source.select(list(dict.fromkeys(needed)))))
+
+    def bind(self, table: "pa.Table") -> "ir.Table":
+        """An Arrow table as an Ibis table: timestamps in UTC without a zone, NaN as null.
+
+        With a zone, DuckDB truncates days in the zone of the machine it happens to run on.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        columns: dict[str, Any] = {}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            if pa.types.is_timestamp(column.type):
+                column = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.timestamp("us"))
+            elif pa.types.is_floating(column.type):
+                column = pc.if_else(pc.is_nan(column), None, column)
+            columns[name] = column
+        name = f"bound_{next(self._names)}"
+        self._duckdb.con.register(name, pa.table(columns))
+        return self._duckdb.table(name)
