@@ -27,7 +27,7 @@ def schema_of(contract: Contract, views: list[FeatureView], classes: list[str]) 
         Field(name, c.type, not c.ignore or name in looked_up, c.nullable, c.min, c.max, c.values)
         for name, c in contract.fields.items()
     ]
-    seen = [View(view.name, view.entity, view.ttl / timedelta(seconds=1), view.features) for view in views]
+    seen = [seen_by_serving(view) for view in views]
     numeric, categorical = packed([f for f in fields if not contract.fields[f.name].ignore], seen, contract.time)
     for name, count in Counter(numeric + categorical).items():
         if count > 1:
@@ -37,6 +37,10 @@ def schema_of(contract: Contract, views: list[FeatureView], classes: list[str]) 
     return Schema(
         contract.name, contract.task, contract.target, classes, contract.time, fields, seen, numeric, categorical
     )
+
+
+def seen_by_serving(view: FeatureView) -> View:
+    return View(view.name, view.entity, view.ttl / timedelta(seconds=1), view.features)
 
 
 def target(contract: Contract, rows: "pa.Table") -> "pa.ChunkedArray":

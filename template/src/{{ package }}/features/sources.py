@@ -33,6 +33,11 @@ class Sources:
             self.versions[name] = version or 0
         return self._tables[name]
 
+    def position(self, name: str) -> int:
+        """How far a table was written: its largest `_seq`, -1 when it is empty."""
+        written = self.table(name)["_seq"]
+        return int(written[-1].as_py()) if len(written) else -1
+
     def rows(self, view: FeatureView) -> "ir.Table":
         """The view's rows over its source."""
         source = self.table(view.source)
