@@ -1,0 +1,41 @@
+# Every target is one line that calls one tool. `make help` lists them.
+UV := tools/uv
+RUN := $(UV) run --frozen --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo bench lock schema clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install the template's own tools
+	$(UV) sync --frozen --quiet
+
+check: setup ## Lint and type-check the tools and the tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+test: setup ## Run all tests
+	$(RUN) pytest -n 2 --dist loadgroup tests
+
+test-%: setup ## Run one folder of tests: static render update project loop
+	$(RUN) pytest -n 2 --dist loadgroup tests/$*
+
+demo: setup ## Generate a project into build/demo and run its whole loop
+	rm -rf build/demo
+	$(RUN) copier copy --defaults --quiet --vcs-ref HEAD "$(CURDIR)" build/demo
+	$(MAKE) --no-print-directory -C build/demo setup loop
+
+bench: setup ## Time generation and the loop (serving: bench/serving)
+	$(RUN) python bench/generation.py
+
+lock: ## Lock the tools, and what a project depends on
+	$(UV) lock
+	$(RUN) python tools/lock.py
+
+schema: setup ## Write blueprints/answers.schema.json from copier.yml
+	$(RUN) python tools/answers_schema.py
+
+clean: ## Remove what was built
+	rm -rf build .tools .venv
