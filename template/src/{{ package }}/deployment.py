@@ -24,8 +24,14 @@ class Challenger(msgspec.Struct, frozen=True):
     share: float = 0.0
 
 
+Action = Literal["promote", "roll back", "challenge", "retire challenger"]
+
+
 class Deployment(msgspec.Struct, frozen=True):
-    """deployments/<model>.json. `generation` counts the moves; `by`, `reason` and `at` (ISO, UTC) tell of this one."""
+    """deployments/<model>.json. `generation` counts the moves; `by`, `reason` and `at` (ISO, UTC) tell of this one.
+
+    `override`: a person moved a version here that the gate had rejected.
+    """
 
     model: str
     generation: int
@@ -37,6 +43,12 @@ class Deployment(msgspec.Struct, frozen=True):
     challenger: Challenger | None = None
     action: Action = "promote"
     override: bool = False
+
+    def text(self) -> str:
+        """One line for the terminal."""
+        before = f", version {self.previous.version} before it" if self.previous else ""
+        beside = f", version {self.challenger.version} as {self.challenger.mode}" if self.challenger else ""
+        return f"version {self.champion.version} is champion of {self.model}{before}{beside}"
 
 
 def key(model: str) -> str:
@@ -55,7 +67,7 @@ def _decode(store: Store, model: str, raw: bytes | None) -> Deployment | None:
         return msgspec.json.decode(raw, type=Deployment)
     except msgspec.MsgspecError as error:
         raise IntegrityError(
-            f"{store.uri(key(model))} is not a deployment: {error}. Promote a version again."
+            f"{store.uri(key(model))} is not a deployment: {error}. Delete it and promote a version again."
         ) from None
 
 
@@ -65,6 +77,11 @@ def history(store: Store, model: str) -> list[Deployment]:
     found = [_decode(store, model, store.read(key)) for key in store.list(prefix.rstrip("/"))]
     entries = {entry.generation: entry for entry in [*found, read(store, model)] if entry}
     return [entries[generation] for generation in sorted(entries)]
+
+
+def latest_generation(store: Store, model: str) -> int:
+    """Number of the newest deployment ever made, 0 when none was."""
+    return max((entry.generation for entry in history(store, model)), default=0)
 
 
 def move(store: Store, old: Deployment | None, new: Deployment) -> None:

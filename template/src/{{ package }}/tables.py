@@ -1,6 +1,6 @@
 """Versioned Delta tables in the store. A table's version is the data version that runs and bundles record."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -26,6 +26,12 @@ def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
             f"Table '{name}' does not exist in {store.root} yet; run the step that writes it (ml run --help)."
         )
     return table.to_pyarrow_table()
+
+
+def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any]]:
+    """The rows whose column holds a value, without reading the files that cannot."""
+    table = _open(store, name)
+    return [] if table is None else table.to_pyarrow_table(filters=[(column, "=", value)]).to_pylist()
 
 
 def append(store: Store, name: str, rows: "pa.Table") -> int:

@@ -1,13 +1,16 @@
 """The limits of gates.yaml, typed: what a candidate must reach, and when monitoring raises its alarm."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import yaml
 
 from ..errors import ProjectError
-from ..training import metrics
+from ..training.bootstrap import WEIGHTED
+from ..training.metrics import better, metrics
 
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -76,7 +79,10 @@ def load(path: Path) -> Gates:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
-        raise ProjectError(f"{path}{where}: not YAML: {getattr(error, 'problem', error)}.") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ProjectError(f"{path}{where}: not YAML: {problem}.") from None
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
     try:
         gates = msgspec.convert(content or {}, Gates)
     except msgspec.ValidationError as error:
@@ -86,23 +92,33 @@ def load(path: Path) -> Gates:
     return gates
 
 
+@cache
+def reported() -> dict[str, frozenset[str]]:
+    """The metrics each kind of task reports, asked of the code that computes them, on three rows."""
+    names, values = ["a", "b", "c"], np.array([0.2, 0.3, 0.5])
+    return {
+        "binary": frozenset(metrics("classification", names[:2], ["a", "b", "b"], values)),
+        "multiclass": frozenset(metrics("classification", names, names, np.tile(values, (3, 1)))),
+        "regression": frozenset(metrics("regression", [], values, values)),
+    }
+
+
 def _check(gates: Gates, path: Path) -> None:
     for kind, metric in msgspec.structs.asdict(gates.metric).items():
-        if metric not in metrics.OF[kind]:
-            known = ", ".join(metrics.OF[kind])
-            raise ProjectError(f"{path}: metric.{kind}: '{metric}' is not one of {known}.")
+        can_decide = sorted(reported()[kind] & WEIGHTED.keys())
+        if metric not in can_decide:
+            raise ProjectError(f"{path}: metric.{kind}: '{metric}' cannot decide; give one of {', '.join(can_decide)}.")
+    every = sorted(frozenset().union(*reported().values()))
     for metric, limit in gates.thresholds.items():
+        if metric not in every:
+            raise ProjectError(f"{path}: thresholds.{metric}: not a metric; give one of {', '.join(every)}.")
         _check_limit(metric, limit, f"{path}: thresholds.{metric}")
 
 
 def _check_limit(metric: str, limit: Limit, where: str) -> None:
-    every = sorted({name for names in metrics.OF.values() for name in names})
-    if metric not in every:
-        raise ProjectError(f"{where}: not a metric; the metrics are {', '.join(every)}.")
     # A bound on the wrong side would reject models for being good.
-    wrong, right = ("max", "min") if metrics.higher_is_better(metric) else ("min", "max")
+    wrong, right = ("max", "min") if better(metric) == "higher" else ("min", "max")
     if getattr(limit, wrong) is not None:
-        better = "higher" if right == "min" else "lower"
-        raise ProjectError(f"{where}.{wrong}: {metric} is better when {better}; give {right} instead.")
+        raise ProjectError(f"{where}.{wrong}: {metric} is better when {better(metric)}; give {right} instead.")
     if getattr(limit, right) is None:
         raise ProjectError(f"{where}: give {right}.")

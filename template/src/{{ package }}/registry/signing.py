@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from ..errors import IntegrityError, ProjectError
+from ..training.bundle import SIGNATURE
 
 if TYPE_CHECKING:
     from model_signing import hashing
-
-SIGNATURE = "model.sig"
 
 
 def make_keys(private_key: Path, public_key: Path) -> None:
@@ -93,9 +92,7 @@ def _public_of(private_key: Path) -> bytes:
         key = serialization.load_pem_private_key(private_key.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:
         raise _unusable(private_key, error) from None
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _place(path: Path, data: bytes, mode: int) -> None:

@@ -1,0 +1,138 @@
+"""The model card of a version, as Markdown, from what the registry knows (Mitchell et al., 2019, Model Cards)."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from .. import deployment
+from ..contract import Column, Contract
+from ..deployment import Deployment
+from ..errors import StoreError
+from ..settings import Settings
+from ..store import Store
+from ..training import bundle, evaluate
+from ..training.bundle import Manifest
+from ..training.evaluate import Evaluation
+from . import catalog
+from .catalog import ModelVersion
+
+
+def card(contract: Contract, store: Store, settings: Settings, what: int | str) -> str:
+    """The card of a version (number or alias); also written to the store as cards/<model>/<version>.md."""
+    version = catalog.describe(contract, settings, what)
+    manifest = _manifest(store, contract.name, version.digest)
+    evaluation = evaluate.load(store, version.digest)
+    parts = [
+        _purpose(contract, version, manifest),
+        _data(contract, version, manifest),
+        _metrics(evaluation) if evaluation else "## Metrics\n\nNot evaluated.",
+        _slices(evaluation) if evaluation and evaluation.slices else "",
+        _limits(contract, manifest),
+        _gate(version),
+        _approvals(approvals(store, contract.name, version.digest)),
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    store.write(f"cards/{contract.name}/{version.version}.md", text.encode())
+    return text
+
+
+def _manifest(store: Store, model: str, digest: str) -> Manifest:
+    place = f"{bundle.prefix(model, digest)}/{bundle.MANIFEST}"
+    raw = store.read(place)
+    if raw is None:
+        raise StoreError(f"{store.uri(place)} is missing; was the bundle deleted? Train and register again.")
+    return msgspec.json.decode(raw, type=Manifest)
+
+
+def approvals(store: Store, model: str, digest: str) -> list[Deployment]:
+    """The moves of the pointer that brought a bundle into service, oldest first."""
+    return [move for move in deployment.history(store, model) if _brought(move) == digest]
+
+
+def _brought(move: Deployment) -> str | None:
+    if move.action == "retire challenger":
+        return None
+    beside = move.challenger.digest if move.challenger else None
+    return beside if move.action == "challenge" else move.champion.digest
+
+
+def _purpose(contract: Contract, version: ModelVersion, manifest: Manifest) -> str:
+    return (
+        f"# {contract.name}, version {version.version}\n\n"
+        f"Predicts `{contract.target}` ({contract.task}) for one row of `{contract.examples_name}`. "
+        f"Registered {version.at}.\n\n"
+        + _table(
+            ["part", "value"],
+            [
+                ["bundle", version.digest],
+                ["estimator", manifest.estimator],
+                ["served by", f"{manifest.engine}: {manifest.engine_reason}"],
+                ["run", version.run_id],
+                ["code", f"{version.git_commit or 'no commit'}, fingerprint {version.code[:12]}"],
+                ["lock, seed", f"{version.lock[:12]}, {version.seed}"],
+            ],
+        )
+    )
+
+
+def _data(contract: Contract, version: ModelVersion, manifest: Manifest) -> str:
+    rows = ", ".join(f"{count} {part}" for part, count in manifest.rows.items())
+    until = f" Trained on rows until {manifest.train_end}." if manifest.train_end else ""
+    lines = [f"- `{table}` version {number}" for table, number in version.data.items()]
+    return f"## Data\n\nRows: {rows}.{until}\n\n" + "\n".join(lines)
+
+
+def _metrics(found: Evaluation) -> str:
+    rows = [
+        [f"**{name}**" if name == found.metric else name, _number(value), _number(found.baseline.get(name))]
+        for name, value in found.metrics.items()
+    ]
+    text = f"## Metrics\n\nOn {found.rows} test rows; the bold one decides.\n\n"
+    return text + _table(["metric", "model", "baseline"], rows)
+
+
+def _slices(found: Evaluation) -> str:
+    rows = [[part.column, part.value, str(part.rows), _number(part.metrics.get(found.metric))] for part in found.slices]
+    return "## Slices\n\n" + _table(["column", "value", "rows", found.metric], rows)
+
+
+def _limits(contract: Contract, manifest: Manifest) -> str:
+    ranges = [f"- `{name}`: {_range(column)}" for name, column in contract.fields.items() if _range(column)]
+    hidden = [f"- `{name}` is not seen: {c.ignore}" for name, c in contract.fields.items() if c.ignore]
+    lines = [*ranges, *hidden] or ["- The contract declares no ranges."]
+    return "## Limits\n\nRequests outside these are refused; nothing is known about them.\n\n" + "\n".join(lines)
+
+
+def _range(column: Column) -> str:
+    if column.values is not None:
+        return "one of " + ", ".join(column.values)
+    low = f"from {column.min:g} " if column.min is not None else ""
+    high = f"up to {column.max:g}" if column.max is not None else ""
+    return (low + high).strip()
+
+
+def _gate(version: ModelVersion) -> str:
+    word = "Accepted" if version.verdict.accepted else "Rejected"
+    loose = "" if version.verdict.enforced else " The gate was not enforced."
+    marks = [f"- {'passed' if check.passed else 'FAILED'}: {check.sentence}" for check in version.verdict.checks]
+    return f"## Gate\n\n{word}.{loose}\n\n" + "\n".join(marks)
+
+
+def _approvals(moves: list[Deployment]) -> str:
+    if not moves:
+        return "## Approvals\n\nNobody has put this version into service yet."
+    rows = [[m.at, m.action + (" (override)" if m.override else ""), m.by, m.reason] for m in moves]
+    return "## Approvals\n\n" + _table(["at", "what", "who", "why"], rows)
+
+
+def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value: str) -> str:
+    return " ".join(value.split()).replace("|", "\\|")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,142 @@
+"""The gate: whether a candidate may become champion, judged from its evaluation alone."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ..training.evaluate import Evaluation, Slice
+from ..training.metrics import better
+from .gates import Gates, Limit, reported
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One question the gate asked. `value` and `limit` are None where there was nothing to compare."""
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float | None
+    sentence: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the gate said about the bundle `digest`. Not `enforced`: accepted whatever the checks say."""
+
+    accepted: bool
+    checks: list[Check]
+    digest: str = ""
+    enforced: bool = True
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.passed]
+
+    def text(self) -> str:
+        if not self.failed:
+            return f"accepted: {len(self.checks)} checks passed"
+        word = "rejected" if not self.accepted else "accepted although not all checks passed (enforce: false)"
+        return f"{word}: " + " ".join(check.sentence for check in self.failed)
+
+
+def judge(evaluation: Evaluation, gates: Gates) -> Verdict:
+    """Thresholds; better than the baseline; not worse than the champion on the same rows; no slice far behind."""
+    checks = [
+        *_thresholds(evaluation, gates.thresholds),
+        _baseline(evaluation, gates.baseline.margin),
+        _champion(evaluation, gates),
+        _slices(evaluation, gates.slices.min_rows, gates.slices.max_gap),
+    ]
+    accepted = all(check.passed for check in checks) or not gates.enforce
+    return Verdict(accepted, checks, evaluation.digest, gates.enforce)
+
+
+def _thresholds(evaluation: Evaluation, limits: dict[str, Limit]) -> Iterator[Check]:
+    for name, limit in limits.items():
+        label = f"threshold {name}"
+        higher = better(name) == "higher"
+        bound = limit.min if higher else limit.max
+        value = evaluation.metrics.get(name)
+        if bound is None or name not in reported()[evaluation.kind]:
+            yield Check(
+                label, True, None, bound, f"A {evaluation.kind} model reports no {name}: its threshold was skipped."
+            )
+        elif value is None:
+            yield _undefined(label, name, evaluation)
+        else:
+            passed = value >= bound if higher else value <= bound
+            word = {True: "at least", False: "at most"}[higher]
+            yield Check(label, passed, value, bound, f"{name} is {value:.4g}, {_must(passed)} be {word} {bound:.4g}.")
+
+
+def _baseline(evaluation: Evaluation, margin: float) -> Check:
+    name, value = evaluation.metric, evaluation.metrics.get(evaluation.metric)
+    base = evaluation.baseline.get(name)
+    if value is None or base is None:
+        return _undefined("baseline", name, evaluation)
+    higher = better(name) == "higher"
+    limit = base + margin if higher else base - margin
+    passed = value > limit if higher else value < limit
+    word = "above" if higher else "below"
+    return Check(
+        "baseline",
+        passed,
+        value,
+        limit,
+        f"{name} is {value:.4g}, {_must(passed)} be {word} the baseline's {limit:.4g}.",
+    )
+
+
+def _champion(evaluation: Evaluation, gates: Gates) -> Check:
+    champion, name = evaluation.champion, evaluation.metric
+    if champion is None:
+        return Check("champion", True, None, None, "There is no champion yet to compare with.")
+    if champion.problem or champion.candidate is None or champion.champion is None:
+        sentence = f"The champion (version {champion.version}) could not be compared with: {champion.problem}."
+        if gates.champion.required:
+            sentence += " Promote with --override and a reason if that is as it should be."
+        return Check("champion", not gates.champion.required, None, None, sentence)
+    allowed = gates.champion.tolerance + gates.champion.noise * champion.error
+    higher = better(name) == "higher"
+    limit = champion.champion - allowed if higher else champion.champion + allowed
+    passed = champion.candidate >= limit if higher else champion.candidate <= limit
+    sentence = (
+        f"On {champion.rows} common rows {name} is {champion.candidate:.4g}, the champion's {champion.champion:.4g} "
+        f"(version {champion.version}); {_must(passed)} be at {'least' if higher else 'most'} {limit:.4g}."
+    )
+    return Check("champion", passed, champion.candidate, limit, sentence)
+
+
+def _slices(evaluation: Evaluation, min_rows: int, max_gap: float) -> Check:
+    name, whole = evaluation.metric, evaluation.metrics.get(evaluation.metric)
+    judged = [part for part in evaluation.slices if part.rows >= min_rows and name in part.metrics]
+    if whole is None or not judged:
+        return Check(
+            "slices", True, None, max_gap, f"No slice has {min_rows} test rows and a defined {name}: none was judged."
+        )
+    worst = max(judged, key=lambda part: _gap(part, name, whole))
+    gap = _gap(worst, name, whole)
+    passed = gap <= max_gap
+    sentence = (
+        f"The worst slice, {worst.column} = {worst.value} ({worst.rows} rows), has {name} {worst.metrics[name]:.4g} "
+        f"against {whole:.4g} overall; the gap {gap:.4g} {_must(passed)} be at most {max_gap:.4g}."
+    )
+    return Check("slices", passed, gap, max_gap, sentence)
+
+
+def _gap(part: Slice, name: str, whole: float) -> float:
+    """How much worse a slice is: the difference of a score, the relative excess of an error."""
+    value = part.metrics[name]
+    if better(name) == "higher":
+        return whole - value
+    if whole == 0:
+        return 0.0 if value == 0 else float("inf")
+    return value / whole - 1
+
+
+def _undefined(label: str, name: str, evaluation: Evaluation) -> Check:
+    sentence = f"{name} cannot be computed on the {evaluation.rows} test rows; are there too few, or all of one class?"
+    return Check(label, False, None, None, sentence)
+
+
+def _must(passed: bool) -> str:
+    return "as it must" if passed else "but must"

@@ -1,0 +1,95 @@
+"""Lineage: from a prediction to the version that made it, its run, data, code, verdict and approvals."""
+
+from datetime import datetime
+
+import msgspec
+
+from .. import deployment, tables
+from ..contract import Contract
+from ..deployment import Deployment
+from ..errors import ProjectError
+from ..settings import Settings
+from ..store import Store
+from . import catalog
+from .card import approvals
+from .catalog import ALIASES, ModelVersion
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """One captured answer, as the table `predictions` holds it."""
+
+    id: str
+    request_id: str
+    at: datetime
+    version: int
+    role: str
+    inputs: str
+    prediction: list[float]
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """The chain, in the order it is told. `predictions` is empty when a version was asked for."""
+
+    model: str
+    predictions: list[Prediction]
+    version: ModelVersion
+    approvals: list[Deployment]
+
+    def text(self) -> str:
+        """Many lines for the terminal, one station each."""
+        version = self.version
+        lines = [
+            *(f"prediction   {p.id} = {p.prediction} at {p.at.isoformat()} as {p.role}" for p in self.predictions[:10]),
+            *([f"             and {len(self.predictions) - 10} more"] if len(self.predictions) > 10 else []),
+            f"version      {version.version} of {self.model}"
+            + (f" ({', '.join(version.aliases)})" if version.aliases else ""),
+            f"bundle       {version.digest}",
+            f"run          {version.run_id}",
+            *(f"data         {table} version {number}" for table, number in version.data.items()),
+            f"code         commit {version.git_commit or 'unknown'}, fingerprint {version.code}",
+            f"lock, seed   {version.lock}, {version.seed}",
+            f"gate         {version.verdict.text()}",
+            *(f"approved     {_approval(move)}" for move in self.approvals),
+        ]
+        return "\n".join(lines)
+
+
+def lineage(contract: Contract, store: Store, settings: Settings, what: int | str) -> Lineage:
+    """Trace a version number, an alias, a prediction id or a request id. Raises ProjectError when it is none."""
+    found: list[Prediction] = []
+    if str(what).isdecimal():
+        version = catalog.describe(contract, settings, int(what))
+    elif what in ALIASES:
+        version = catalog.describe(contract, settings, _pointed_at(contract, store, str(what)))
+    else:
+        found = _predictions(store, str(what))
+        version = catalog.describe(contract, settings, found[0].version)
+    return Lineage(contract.name, found, version, approvals(store, contract.name, version.digest))
+
+
+def _pointed_at(contract: Contract, store: Store, alias: str) -> int | str:
+    """The version an alias means, by the pointer: a killed promote may not have told MLflow. It has no candidate."""
+    if alias == "candidate":
+        return alias
+    now = deployment.read(store, contract.name)
+    target = getattr(now, alias) if now else None
+    if target is None:
+        raise ProjectError(f"'{contract.name}' has no {alias}; see ml status.")
+    return int(target.version)
+
+
+def _predictions(store: Store, what: str) -> list[Prediction]:
+    """The prediction with this id, or all answers to the request with this id; a shadow's come last."""
+    column = "id" if "/" in what else "request_id"
+    rows = tables.find(store, "predictions", column, what)
+    if not rows:
+        raise ProjectError(
+            f"'{what}' is not a model version, an alias ({', '.join(ALIASES)}), or the id of a captured prediction or "
+            "request; what was served since the last ml monitor is not in the table yet."
+        )
+    return sorted(msgspec.convert(rows, list[Prediction]), key=lambda found: (found.role == "shadow", found.id))
+
+
+def _approval(move: Deployment) -> str:
+    override = ", overriding the gate" if move.override else ""
+    return f"{move.action} by {move.by} at {move.at}{override}: {move.reason}"

@@ -1,0 +1,147 @@
+"""Moves of the pointer: promote a version, put one beside the champion, roll back. All is checked before it moves."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from .. import deployment
+from ..contract import Contract
+from ..deployment import Challenger, Deployment, Target
+from ..errors import ProjectError, Refused
+from ..settings import Settings
+from ..store import Store
+from . import card, catalog, trust
+from .catalog import ModelVersion
+
+
+def promote(
+    contract: Contract,
+    store: Store,
+    settings: Settings,
+    version: int | None = None,
+    *,
+    by: str,
+    reason: str,
+    override: bool = False,
+    challenger: str | float | None = None,
+) -> Deployment:
+    """Make a version (None: the newest candidate) the champion; `challenger` ('shadow' or a share) only puts it beside.
+
+    Raises IntegrityError when the bundle cannot be trusted, Refused when the gate rejected it and nobody overrides with
+    a reason, ConflictError when somebody else moved the pointer meanwhile. After a kill, the next run finishes it.
+    """
+    # Read before the slow checks: who decided on an older state than there is when the pointer moves is told so.
+    now = deployment.read(store, contract.name)
+    chosen = _allowed(contract, store, settings, version, reason, override)
+    target = Target(chosen.version, chosen.digest)
+    changes: dict[str, Any] = {"reason": reason or chosen.verdict.text(), "override": not chosen.verdict.accepted}
+    if challenger is not None:
+        changes |= {"action": "challenge", "challenger": _beside(now, target, challenger)}
+        return _move(contract, store, settings, now, by=by, **changes)
+    if now and now.champion == target:
+        return mirror(contract, store, settings)
+    beside = now.challenger if now and now.challenger and now.challenger.digest != target.digest else None
+    changes |= {"champion": target, "previous": now.champion if now else None, "challenger": beside}
+    return _move(contract, store, settings, now, by=by, action="promote", **changes)
+
+
+def rollback(contract: Contract, store: Store, settings: Settings, *, by: str, reason: str) -> Deployment:
+    """Swap champion and previous, so that a second rollback undoes the first.
+
+    Raises Refused when there is no previous version, IntegrityError when its bundle cannot be trusted any more.
+    """
+    now = deployment.read(store, contract.name)
+    if now is None or now.previous is None:
+        raise Refused(f"There is no previous version of '{contract.name}' to roll back to.")
+    _trusted(store, settings, contract.name, now.previous.digest)
+    beside = now.challenger if now.challenger and now.challenger.digest != now.previous.digest else None
+    changes = {"champion": now.previous, "previous": now.champion, "challenger": beside, "override": False}
+    return _move(contract, store, settings, now, by=by, reason=reason, action="roll back", **changes)
+
+
+def retire(contract: Contract, store: Store, settings: Settings, *, by: str, reason: str) -> Deployment:
+    """Take the challenger away. Raises Refused when there is none."""
+    now = deployment.read(store, contract.name)
+    if now is None or now.challenger is None:
+        raise Refused(f"There is no challenger of '{contract.name}' to retire.")
+    return _move(
+        contract,
+        store,
+        settings,
+        now,
+        by=by,
+        reason=reason,
+        action="retire challenger",
+        challenger=None,
+        override=False,
+    )
+
+
+def mirror(contract: Contract, store: Store, settings: Settings) -> Deployment:
+    """Make aliases and model card say what the pointer says, and return it. Raises Refused before the first promote."""
+    now = deployment.read(store, contract.name)
+    while now is not None:
+        aliases: dict[catalog.Alias, int | None] = {
+            "champion": now.champion.version,
+            "previous": now.previous.version if now.previous else None,
+            "challenger": now.challenger.version if now.challenger else None,
+        }
+        catalog.set_aliases(contract, settings, aliases)
+        # Moved meanwhile: whoever did may have written its aliases before ours.
+        before, now = now, deployment.read(store, contract.name)
+        if now == before:
+            card.card(contract, store, settings, now.champion.version)
+            return now
+    raise Refused(f"'{contract.name}' has no champion yet; promote a version first.")
+
+
+def _allowed(
+    contract: Contract, store: Store, settings: Settings, version: int | None, reason: str, override: bool
+) -> ModelVersion:
+    """The version, once its bundle is trusted and the gate, or a person with a reason, lets it pass."""
+    if override and not reason.strip():
+        raise ProjectError("--override needs --reason: it is recorded with the deployment.")
+    chosen = catalog.describe(contract, settings, version or "candidate")
+    _trusted(store, settings, contract.name, chosen.digest)
+    if not chosen.verdict.accepted and not override:
+        raise Refused(f"Version {chosen.version} was {chosen.verdict.text()}")
+    return chosen
+
+
+def _trusted(store: Store, settings: Settings, model: str, digest: str) -> None:
+    # Into a fresh folder: a cache would hide that the store's copy was tampered with.
+    with TemporaryDirectory(prefix="bundle-") as folder:
+        trust.fetch(store, model, digest, settings.public_key, Path(folder))
+
+
+def _beside(now: Deployment | None, target: Target, traffic: str | float) -> Challenger:
+    if now is None:
+        raise Refused("There is no champion yet to put a challenger beside; promote a version first.")
+    if now.champion.digest == target.digest:
+        raise Refused(f"Version {target.version} is the champion already; it cannot challenge itself.")
+    if traffic == "shadow":
+        return Challenger(target.version, target.digest)
+    try:
+        share = float(traffic)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise ProjectError(
+            f"challenger '{traffic}' must be `shadow` or a share of the traffic between 0 and 1, like 0.1."
+        )
+    return Challenger(target.version, target.digest, "share", share)
+
+
+def _move(contract: Contract, store: Store, settings: Settings, now: Deployment | None, **changes: Any) -> Deployment:
+    changes["at"] = datetime.now(UTC).isoformat()
+    if now is None:
+        new = Deployment(
+            model=contract.name, generation=deployment.latest_generation(store, contract.name) + 1, **changes
+        )
+    else:
+        new = msgspec.structs.replace(now, generation=now.generation + 1, **changes)
+    deployment.move(store, now, new)
+    return mirror(contract, store, settings)

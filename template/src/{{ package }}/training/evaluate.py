@@ -1,0 +1,120 @@
+"""Evaluation: the candidate, the baseline and the champion on the same rows, none of which was trained on."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from .. import deployment, tables
+from ..contract import Contract
+from ..settings import Settings
+from ..store import Store
+from .answering import Answering, Kind
+from .compare import Comparison, compare
+from .engine import Floats
+from .examples import Examples
+from .metrics import baseline, metrics
+from .split import split
+
+if TYPE_CHECKING:
+    from ..registry.gates import Gates
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """Rows that share a value of a column."""
+
+    column: str
+    value: str
+    rows: int
+    metrics: dict[str, float]
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What the gate judges. Undefined metrics are left out; `unjudged` counts the slices with too few rows."""
+
+    model: str
+    digest: str
+    kind: Kind
+    metric: str
+    rows: int
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    slices: list[Slice]
+    unjudged: int = 0
+    champion: Comparison | None = None
+
+    def text(self) -> str:
+        """One line for the terminal."""
+        beside = [f"baseline {_shown(self.baseline, self.metric)}"]
+        if self.champion and self.champion.problem:
+            beside.append(f"champion not scored: {self.champion.problem}")
+        elif self.champion:
+            beside.append(
+                f"champion {self.champion.champion:.4g} against {self.champion.candidate:.4g} on {self.champion.rows:,}"
+            )
+        value = _shown(self.metrics, self.metric)
+        return f"{self.metric} {value} on {self.rows:,} test rows ({', '.join(beside)}), {len(self.slices)} slices"
+
+
+def load(store: Store, digest: str) -> Evaluation | None:
+    """The saved evaluation of a bundle, or None."""
+    raw = store.read(_key(digest))
+    return None if raw is None else msgspec.json.decode(raw, type=Evaluation)
+
+
+def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, gates: "Gates") -> Evaluation:
+    """Score a bundle's test rows as it would be served, and save the result as evaluations/<digest>.json.
+
+    Raises IntegrityError when the bundle is damaged; a champion that cannot be scored is reported, not raised.
+    """
+    with TemporaryDirectory(prefix="evaluate-") as folder:
+        candidate = Answering(store, contract.name, digest, Path(folder))
+        task, classes = candidate.schema.task, candidate.schema.classes
+        metric: str = getattr(gates.metric, candidate.kind)
+        # The version it was trained on: rows that came later would move the split.
+        table = tables.read(store, "training_set", candidate.manifest.data["training_set"])
+        every, parts = candidate.examples(table), split(table)
+        test = every.at(parts.test)
+        answers = candidate.answer(test)
+        guess = baseline(task, classes, every.target[parts.train], len(test))
+        slices, unjudged = _slices(candidate, test, answers, gates.slices.min_rows)
+        now = deployment.read(store, contract.name)
+        champion = compare(store, candidate, table, parts.test, metric, now.champion, Path(folder)) if now else None
+    result = Evaluation(
+        model=contract.name,
+        digest=digest,
+        kind=candidate.kind,
+        metric=metric,
+        rows=len(test),
+        metrics=metrics(task, classes, test.target, answers),
+        baseline=metrics(task, classes, test.target, guess),
+        slices=slices,
+        unjudged=unjudged,
+        champion=champion,
+    )
+    store.write(_key(digest), msgspec.json.format(msgspec.json.encode(result), indent=2))
+    return result
+
+
+def _key(digest: str) -> str:
+    return f"evaluations/{digest}.json"
+
+
+def _slices(candidate: Answering, test: Examples, answers: Floats, min_rows: int) -> tuple[list[Slice], int]:
+    """Slices large enough to judge, and how many were not. Those are not scored: a column may have thousands."""
+    found: list[Slice] = []
+    unjudged = 0
+    for column, values in test.slices.items():
+        names, member, counts = np.unique(values.astype(str), return_inverse=True, return_counts=True)
+        unjudged += int((counts < min_rows).sum())
+        for number in np.flatnonzero(counts >= min_rows):
+            here = member == number
+            scores = metrics(candidate.schema.task, candidate.schema.classes, test.target[here], answers[here])
+            found.append(Slice(column, str(names[number]), int(counts[number]), scores))
+    return found, unjudged
+
+
+def _shown(values: dict[str, float], metric: str) -> str:
+    return f"{values[metric]:.4g}" if metric in values else "undefined"
