@@ -1,0 +1,1 @@
+"""The exporter: a fitted scikit-learn model as an ONNX graph in float64, equal to the last bits."""

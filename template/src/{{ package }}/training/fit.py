@@ -1,0 +1,83 @@
+"""Fitting: the model of model.py on the training part, and the proof that it answers whatever a request may hold."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ProjectError
+from ..schema import Schema
+from . import model as recipe
+from .engine import Floats, SklearnEngine, frame
+from .examples import Examples
+from .metrics import codes
+
+PROBES = 5
+RECIPE = "training/model.py"
+
+
+def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuffle_labels: bool = False) -> Any:
+    """The fitted model. Classes are given to it as places in `schema.classes`.
+
+    Of a single class nothing can be learnt: then the model is a constant, which the gate will reject.
+    shuffle_labels: learn from targets in random order, for a candidate that has to be rejected.
+    Raises ProjectError when model.py does not take the parameters, the rows, or missing and unknown values.
+    """
+    target = train.target if schema.task == "regression" else codes(schema.classes, train.target)
+    if shuffle_labels:
+        target = np.random.default_rng(seed).permutation(target)
+    places = _without_singles(target) if schema.task == "classification" else np.arange(len(target))
+    chosen = train.at(places)
+    model = _unfitted(schema, target, seed, params)
+    try:
+        model.fit(frame(schema, chosen.numeric, chosen.categorical), target[places])
+    except (ValueError, TypeError) as error:
+        raise ProjectError(f"{RECIPE}: fitting on {len(train)} rows failed: {_sentence(error)}") from error
+    _probe(model, schema, train)
+    return model
+
+
+def _unfitted(schema: Schema, target: NDArray[Any], seed: int, params: dict[str, Any]) -> Any:
+    if schema.task == "classification" and len(np.unique(target)) < 2:
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier(strategy="prior")
+    try:
+        return recipe.model(schema.numeric, schema.categorical, schema.task, seed, **params)
+    except TypeError as error:
+        raise ProjectError(
+            f"{RECIPE} does not take the parameters {params}: {_sentence(error)} To forget tuned ones: ml tune --reset."
+        ) from error
+
+
+def _without_singles(target: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All places, and once more the row of every class that has only one: a stratified split inside an estimator
+    (early stopping) refuses such a class."""
+    counts = np.bincount(target[target >= 0])
+    return np.concatenate([np.arange(len(target)), np.flatnonzero(np.isin(target, np.flatnonzero(counts == 1)))])
+
+
+def _probe(model: Any, schema: Schema, train: Examples) -> None:
+    """Ask about rows with every value missing or unknown that may be. Raises ProjectError when the model refuses."""
+    required = {field.name for field in schema.fields if not field.nullable}
+    may_miss = np.array([name not in required for name in schema.numeric], dtype=bool)
+    listed = {field.name for field in schema.fields if field.values}
+    numeric: Floats = np.where(may_miss, np.nan, train.numeric[:PROBES])
+    strange = [
+        [value if name in listed else "\0never seen" for name, value in zip(schema.categorical, row, strict=True)]
+        for row in train.categorical[:PROBES]
+    ]
+    engine = SklearnEngine(model, schema)
+    for what, rows in (
+        ("missing numbers", (numeric, train.categorical[:PROBES])),
+        ("categories it has not seen", (train.numeric[:PROBES], strange)),
+    ):
+        try:
+            engine.predict(*rows)
+        except ProjectError as error:
+            raise ProjectError(f"{RECIPE}: requests may hold {what}, and the model refuses them. {error}") from None
+
+
+def _sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[0].rstrip(".") + "."

@@ -1,0 +1,92 @@
+"""Reference histograms: how inputs and predictions were distributed when the model was made, to tell drift from."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..schema import MISSING, Schema
+
+BINS = 10
+VALUES = 20
+HELD_OUT = 500
+"""With so many held-out rows the prediction's histogram is made of them alone."""
+
+Counts = NDArray[np.int64]
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """Counts of a number below the first edge, between edges (left one included), from the last one on, and missing."""
+
+    edges: list[float]
+    counts: list[int]
+
+    def bin(self, values: ArrayLike) -> Counts:
+        """The counts of other values in the same bins: [edges + 1] and, last, the missing (NaN) ones."""
+        numbers = np.asarray(values, dtype=np.float64)
+        present = numbers[~np.isnan(numbers)]
+        bins = np.bincount(np.searchsorted(self.edges, present, side="right"), minlength=len(self.edges) + 1)
+        return np.append(bins, len(numbers) - len(present)).astype(np.int64)
+
+
+class Categories(msgspec.Struct, frozen=True):
+    """Counts of the commonest values, of all others together, and missing."""
+
+    values: list[str]
+    counts: list[int]
+
+    def bin(self, values: Iterable[str]) -> Counts:
+        """The counts of other values in the same bins: [values], then others, and, last, the missing ones."""
+        place = {value: i for i, value in enumerate(self.values)} | {MISSING: len(self.values) + 1}
+        found = [place.get(value, len(self.values)) for value in values]
+        return np.bincount(np.array(found, dtype=np.int64), minlength=len(self.values) + 2)
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """Histograms by input, and of the prediction by class (binary: the positive one; regression: the target)."""
+
+    rows: int
+    numeric: dict[str, Numbers]
+    categorical: dict[str, Categories]
+    prediction: dict[str, Numbers]
+
+
+def numbers(values: ArrayLike) -> Numbers:
+    """The histogram of numbers: at most 10 bins of about equal counts, or one bin for each of a few distinct values."""
+    array = np.asarray(values, dtype=np.float64)
+    present = array[np.isfinite(array)]
+    distinct = np.unique(present)
+    if len(distinct) < BINS:
+        # One edge more just above the last value, so that a constant column notices growth as well as decline.
+        edges = [*distinct.tolist(), *(np.nextafter(distinct[-1:], np.inf).tolist())]
+    else:
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])).tolist()
+    return Numbers(edges, Numbers(edges, []).bin(array).tolist())
+
+
+def categories(values: Iterable[str]) -> Categories:
+    """The histogram of strings: the 20 commonest values, ties by name."""
+    listed = list(values)
+    names, counts = np.unique(np.array(listed, dtype=object), return_counts=True)
+    order = sorted(zip(-counts, names, strict=True))
+    common = [str(name) for _, name in order if name != MISSING][:VALUES]
+    return Categories(common, Categories(common, []).bin(listed).tolist())
+
+
+def reference(schema: Schema, numeric: Any, categorical: list[list[str]], predictions: Any, held_out: Any) -> Reference:
+    """Histograms of the whole training set: all three parts of the split.
+
+    The parts follow each other in time, so one alone would call an ordinary season drift. Only the prediction is told
+    from `held_out` places when they are many: on rows it was fitted on a model is surer than it will be.
+    """
+    columns = zip(*categorical, strict=True) if schema.categorical else ()
+    honest = predictions[held_out] if len(held_out) >= HELD_OUT else predictions
+    names = schema.classes if schema.width > 1 else [*schema.classes[1:], schema.target][:1]
+    return Reference(
+        rows=len(numeric),
+        numeric={name: numbers(numeric[:, i]) for i, name in enumerate(schema.numeric)},
+        categorical={name: categories(column) for name, column in zip(schema.categorical, columns, strict=True)},
+        prediction=dict(zip(names, map(numbers, honest.reshape(len(honest), -1).T), strict=True)),
+    )

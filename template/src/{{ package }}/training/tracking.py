@@ -1,0 +1,99 @@
+"""Tracking: one MLflow run for each training."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class Run:
+    """A run being written."""
+
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+        self._client = client
+        self.id = run_id
+
+    def log(self, params: dict[str, Any], metrics: dict[str, float], tags: dict[str, str]) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.utils.time import get_current_time_millis
+
+        now = get_current_time_millis()
+        self._client.log_batch(
+            self.id,
+            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
+            params=[Param(name, str(value)[:6000]) for name, value in params.items()],
+            tags=[RunTag(name, value[:5000]) for name, value in tags.items()],
+        )
+
+    def artifact(self, path: Path) -> None:
+        self._client.log_artifact(self.id, str(path))
+
+    def json(self, name: str, content: dict[str, Any]) -> None:
+        self._client.log_dict(self.id, content, name)
+
+
+@contextmanager
+def run(settings: Settings, experiment: str) -> Iterator[Run]:
+    """A run of an experiment: FINISHED when the block ends, FAILED when it raises.
+
+    Raises StoreError when the tracking server or database cannot be used.
+    """
+    quiet()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = MlflowClient(settings.tracking, settings.tracking)
+        started = client.create_run(_experiment(client, settings, experiment)).info.run_id
+        try:
+            yield Run(client, started)
+        except BaseException:
+            client.set_terminated(started, "FAILED")
+            raise
+        client.set_terminated(started, "FINISHED")
+    except MlflowException as error:
+        address, reason = (_without_password(text) for text in (settings.tracking, str(error).split("\n", 1)[0]))
+        raise StoreError(f"MLflow at {address} said: {reason.strip(' .')}. Check ML_TRACKING_URI.") from None
+
+
+def quiet() -> None:
+    """Before mlflow is imported: no telemetry, no migration log on screen, no long retries against a dead server."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _experiment(client: "MlflowClient", settings: Settings, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, _artifacts(settings, name)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    return str(found.experiment_id)
+
+
+def _artifacts(settings: Settings, name: str) -> str | None:
+    """Beside a local database; a server has its own place. Left alone, MLflow would write into the current folder."""
+    if settings.tracking.startswith(("http://", "https://")):
+        return None
+    return (settings.home / "artifacts" / name).resolve().as_uri()
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//***@", text)

@@ -1,0 +1,156 @@
+"""Tuning: search the parameters of model.py on the validation rows, and keep the best for the next training."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..contract import Contract
+from ..errors import ProjectError, StoreError
+from ..settings import Settings
+from ..store import Store
+
+if TYPE_CHECKING:
+    import optuna
+
+    from ..features.offline import TrainingSet
+
+Progress = Callable[[int, float], None]
+"""Told after each trial: how many are done, and the best value so far."""
+
+
+class Tuned(msgspec.Struct, frozen=True):
+    """The best parameters and their value; none when the defaults are as good. trials: all the study has."""
+
+    metric: str
+    value: float
+    best: dict[str, Any]
+    default: float
+    trials: int
+
+    def text(self) -> str:
+        found = f"with {self.best}" if self.best else "no better than the defaults"
+        return f"{self.metric} {self.value:.4f} (defaults {self.default:.4f}) after {self.trials} trials, {found}"
+
+
+def tune(
+    contract: Contract,
+    store: Store,
+    settings: Settings,
+    trials: int,
+    timeout: float | None = None,
+    progress: Progress = lambda done, best: None,
+) -> Tuned:
+    """Try `trials` more settings, or until `timeout` seconds have passed; the best are kept in the store.
+
+    The study is a SQLite file under settings.home, one for each version of the training set and of model.py; a later
+    call, or one after an interruption, goes on with it. Raises ProjectError when every trial failed.
+    """
+    import optuna
+
+    from ..features.offline import stored
+    from . import model as recipe
+    from .metrics import better
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    data = stored(store)
+    metric, default = _value(data, settings.seed, {}, None)
+    study = _study(contract, settings, data, better(metric) == "higher")
+    tried = len(study.trials)
+
+    def objective(trial: "optuna.Trial") -> float:
+        return _value(data, settings.seed, recipe.space(trial), metric)[1]
+
+    def after(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
+        best = _best(study, metric, default)
+        _keep(store, contract.name, best)
+        progress(len(study.trials) - tried, best.value)
+
+    # A value outside what the estimator takes fails its trial, not the search.
+    study.optimize(objective, trials, timeout, callbacks=[after], catch=(ProjectError,))
+    if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
+        raise ProjectError("Every trial failed; try the limits in `space` of training/model.py one by one.")
+    return _best(study, metric, default)
+
+
+def tuned(store: Store, model: str) -> dict[str, Any]:
+    """The kept parameters; none before the first tuning."""
+    raw = store.read(_key(model))
+    if raw is None:
+        return {}
+    try:
+        return msgspec.json.decode(raw, type=Tuned).best
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{store.uri(_key(model))} is damaged: {error}. Forget it: ml tune --reset.") from None
+
+
+def reset(contract: Contract, store: Store) -> None:
+    """Forget the tuned parameters: the next training uses the defaults of model.py. The study stays."""
+    store.delete(_key(contract.name))
+
+
+def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str | None) -> tuple[str, float]:
+    """A metric of a model fitted with these parameters, on the validation rows; the deciding one when None."""
+    import warnings
+
+    from .engine import SklearnEngine
+    from .examples import examples
+    from .fit import fit
+    from .metrics import deciding, metrics
+    from .split import split
+
+    schema, parts, every = data.schema, split(data.table), examples(data.table, data.schema)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = fit(schema, every.at(parts.train), seed, params)
+    rows = every.at(parts.validation)
+    predictions = SklearnEngine(model, schema).predict(rows.numeric, rows.categorical)
+    found = metrics(schema.task, schema.classes, rows.target, predictions)
+    metric = metric or deciding(found)
+    if metric is None:
+        raise ProjectError("There is no validation row to tune on; add rows and run ml run features.")
+    return metric, found[metric]
+
+
+def _study(contract: Contract, settings: Settings, data: "TrainingSet", is_higher_better: bool) -> "optuna.Study":
+    import optuna
+
+    from . import model as recipe
+    from .bundle import sha256
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    source = sha256(Path(recipe.__file__).read_bytes())[:8]
+    versions = sha256(msgspec.json.encode(data.versions, order="sorted"))[:8]
+    storage = f"sqlite:///{(settings.home / 'tuning.db').resolve()}"
+    study = optuna.create_study(
+        storage=storage,
+        study_name=f"{contract.name} data {versions} model.py {source}",
+        direction="maximize" if is_higher_better else "minimize",
+        load_if_exists=True,
+    )
+    # A seed of its own for each continuation, or it would only try the first settings again.
+    study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
+    return study
+
+
+def _best(study: "optuna.Study", metric: str, default: float) -> Tuned:
+    import optuna
+
+    done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    is_minimized = study.direction == optuna.study.StudyDirection.MINIMIZE
+    sign = 1.0 if is_minimized else -1.0
+    best = min(done, key=lambda trial: sign * (trial.value or 0.0), default=None)
+    value = math.nan if best is None or best.value is None else best.value
+    if best is None or not sign * value < sign * default:
+        return Tuned(metric, default, {}, default, len(study.trials))
+    return Tuned(metric, value, best.params, default, len(study.trials))
+
+
+def _keep(store: Store, model: str, best: Tuned) -> None:
+    store.write(_key(model), msgspec.json.format(msgspec.json.encode(best), indent=2))
+
+
+def _key(model: str) -> str:
+    return f"params/{model}.json"
