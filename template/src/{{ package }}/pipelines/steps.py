@@ -125,7 +125,7 @@ def _score(context: Context) -> Any:
 def _monitor(context: Context) -> Any:
     from ..monitoring.monitor import monitor
 
-    return monitor(context.contract, context.store, context.settings)
+    return monitor(context.contract, context.store, context.settings, context.gates)
 
 
 def _retrain(context: Context) -> Any:
