@@ -63,15 +63,13 @@ def _rows(
 
     daily = _daily(events, time, entity, columns, lag)
     sums = [name for name in daily.columns if name not in (*entity, "_time", "_seq")]
-    # A window changes when a day enters it and when it leaves it: rows at these moments say all there is to say.
+    # A window changes when a day enters it and when it leaves it: rows at these moments say all there is to say. Two of
+    # the same moment say the same, because a range holds all rows of its last moment.
     leaving = [
         daily.mutate(_time=daily["_time"] + ibis.interval(days=n), **{name: daily[name] * 0 for name in sums})
         for n in days
     ]
     changes = ibis.union(daily, *leaving)
-    changes = changes.group_by([*entity, "_time"]).aggregate(
-        _seq=changes["_seq"].max(), **{name: changes[name].sum() for name in sums}
-    )
 
     def over(name: str, n: int) -> "ir.Value":
         window = ibis.range_window(

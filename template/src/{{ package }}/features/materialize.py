@@ -97,7 +97,7 @@ def _packed(view: FeatureView, rows: "pa.Table") -> Iterator[tuple[str, int, byt
     import numpy as np
     import pyarrow as pa
 
-    features = [rows[feature].fill_null(np.nan).to_numpy() for feature in view.features]
+    features = [rows[feature].to_numpy() for feature in view.features]  # null becomes NaN
     data = np.column_stack(features).astype("<f8").tobytes()
     width = 8 * len(features)
     times = rows["_time"].cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
