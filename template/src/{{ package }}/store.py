@@ -53,7 +53,7 @@ class Store:
             return self.create(key, new)
         with self._failing():
             if self.local:
-                # Object stores compare ETags; for a folder the lock does it, and the system frees it when its holder dies.
+                # Object stores compare ETags; a folder has a lock, which the system frees when its holder dies.
                 lock = self.local / f"{key}.lock"
                 lock.parent.mkdir(parents=True, exist_ok=True)
                 with FileLock(lock, timeout=30):

@@ -34,6 +34,12 @@ def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any
     return [] if table is None else table.to_pyarrow_table(filters=[(column, "=", value)]).to_pylist()
 
 
+def rows(store: Store, name: str) -> int:
+    """Number of rows of a table's newest version; 0 when there is none."""
+    table = _open(store, name)
+    return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
+
+
 def append(store: Store, name: str, rows: "pa.Table") -> int:
     """Add rows in one commit; returns the new version."""
     return _write(store, name, rows, "append")

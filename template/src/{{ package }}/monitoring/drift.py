@@ -11,8 +11,8 @@ from .window import Floats, Window
 def psi(expected: ArrayLike, found: ArrayLike) -> float:
     """Population stability index of two histograms of counts over the same bins.
 
-    sum((q - p) * ln(q / p)) over the bins' shares p, q (Lewis, 1994; Siddiqi, 2006). Half a row is added to every bin, so
-    that an empty one gives a large number and not infinity. 0 when equal, never negative, the same both ways round.
+    sum((q - p) * ln(q / p)) over the bins' shares p, q (Lewis, 1994; Siddiqi, 2006). Half a row is added to each bin,
+    so that an empty one gives a large number, not infinity. 0 when equal, never negative, the same both ways round.
     """
     p, q = (_shares(counts) for counts in (expected, found))
     return float(np.sum((q - p) * np.log(q / p)))

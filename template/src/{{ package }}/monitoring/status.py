@@ -1,4 +1,4 @@
-"""Everything at one glance: champion, data, drift, last trigger, service; read from the store, so it answers at once."""
+"""Everything at one glance: champion, data, drift, last trigger, service. It reads the store, so it answers at once."""
 
 from typing import Any
 

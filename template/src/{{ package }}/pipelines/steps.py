@@ -104,8 +104,9 @@ def _register(context: Context) -> Any:
 def _promote(context: Context) -> Any:
     from ..registry.promote import promote
 
-    who = {"by": context.by, "reason": context.reason}
-    return promote(context.contract, context.store, context.settings, **who, **context.options)
+    return promote(
+        context.contract, context.store, context.settings, by=context.by, reason=context.reason, **context.options
+    )
 
 
 def _materialize(context: Context) -> Any:

@@ -1,0 +1,170 @@
+"""CSV and Parquet files: one, a folder of them, or a glob."""
+
+import csv
+import io
+from collections import Counter
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ContractError, ProjectError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"]
+"""Cells of a CSV file that say there is no value."""
+
+
+def find(uri: str) -> list[Path]:
+    """The files an address stands for, in order. Raises ProjectError when there are none."""
+    address = uri.removeprefix("file://")
+    path = Path(address).expanduser()
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if file.is_file() and not file.name.startswith((".", "_"))]
+    else:
+        found = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]
+    if not found:
+        raise ProjectError(f"{address}: there is no such file; correct the uri in contract.yaml, or put the file there.")
+    return sorted(found)
+
+
+def is_parquet(path: Path) -> bool:
+    """Told by content, as names lie. Raises ProjectError for an unreadable or a spreadsheet file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror}.") from None
+    if start == b"PK\x03\x04" and path.suffix.lower().startswith(".xls"):
+        raise ProjectError(f"{path} is a spreadsheet; save it as CSV (UTF-8) and use that.")
+    return start == b"PAR1"
+
+
+def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.Table":
+    """The columns (None: all) in the types the files have. Raises ProjectError for a broken file."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    root = uri.removeprefix("file://")
+    try:
+        files = ds.dataset(
+            [str(path) for path in paths],
+            format="parquet",
+            partitioning="hive",
+            partition_base_dir=root if Path(root).is_dir() else None,
+        )
+        wanted(columns, files.schema.names, uri)
+        return files.to_table(columns=columns)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        raise ProjectError(f"{uri} cannot be read as Parquet: {_line(error)}. Write the file anew.") from None
+
+
+def read_csv(path: Path, delimiter: str, columns: list[str] | None) -> "pa.Table":
+    """The columns (None: all) as text. Raises ProjectError naming the row of a file that is not whole."""
+    import pyarrow as pa
+    import pyarrow.csv as arrow
+
+    names = header(path, delimiter)
+    wanted(columns, names, str(path), delimiter)
+    _closed(path, delimiter)
+
+    def parsed(in_parallel: bool) -> "pa.Table":
+        with pa.input_stream(str(path), compression="detect") as stream:
+            return arrow.read_csv(
+                stream,
+                # Rows longer than a block fail, and text columns may hold pages.
+                arrow.ReadOptions(use_threads=in_parallel, block_size=16 * 2**20),
+                arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                arrow.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=columns,
+                    null_values=NULLS,
+                    strings_can_be_null=True,
+                ),
+            )
+
+    try:
+        return parsed(in_parallel=True)
+    except pa.ArrowInvalid:
+        pass
+    try:
+        # Only a reader that goes through the file in order knows the number of the row.
+        return parsed(in_parallel=False)
+    except pa.ArrowInvalid as error:
+        reason = _line(error).removeprefix("CSV parse error: ")
+        if "UTF8" in reason:
+            raise ProjectError(f"{path} is not UTF-8: {reason}. Save it as CSV in UTF-8.") from None
+        row, _, rest = reason.partition(": ")
+        detail = rest.split(": ", 1)[0].replace("Expected", "expected") if row.startswith("Row #") else reason
+        where = f"row {row.removeprefix('Row #')} (the header is row 1)" if row.startswith("Row #") else "it"
+        raise ProjectError(
+            f"{path}: {where} is not whole: {detail}. Was the file cut off while it was written? Correct the row."
+        ) from None
+
+
+def header(path: Path, delimiter: str) -> list[str]:
+    """Names of a CSV file's columns. Raises ContractError when a name stands there twice."""
+    names = next(csv.reader(_lines(path), delimiter=delimiter), [])
+    if not names:
+        raise ProjectError(f"{path} is empty; it needs a header and rows.")
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice:
+        raise ContractError(f"{path}: the header names '{twice[0]}' twice; rename one of the columns.")
+    return names
+
+
+def sniff(path: Path) -> str:
+    """The delimiter: of comma, semicolon, tab and bar the one that divides the first rows alike, and most often."""
+    head = [line for line, _ in zip(_lines(path), range(200), strict=False)]
+    best, most = ",", 1
+    for delimiter in ",;\t|":
+        widths = Counter(len(row) for row in list(csv.reader(head, delimiter=delimiter))[:50] if row)
+        (width, count), *_ = widths.most_common(1) or [(0, 0)]
+        if width > most and count >= 0.9 * widths.total():
+            best, most = delimiter, width
+    return best
+
+
+def wanted(columns: list[str] | None, names: list[str], where: str, delimiter: str = "") -> None:
+    """Raise ContractError unless every wanted column is there."""
+    missing = [name for name in columns or [] if name not in names]
+    if missing:
+        hint = f" Is '{delimiter}' the right delimiter?" if delimiter and len(names) == 1 else ""
+        raise ContractError(
+            f"{where}: column '{missing[0]}' is missing; it has {', '.join(map(repr, names[:30]))}. "
+            f"Add the column, or take it out of contract.yaml.{hint}"
+        )
+
+
+def _lines(path: Path) -> io.TextIOWrapper:
+    import pyarrow as pa
+
+    stream = pa.input_stream(str(path), compression="detect")
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _closed(path: Path, delimiter: str) -> None:
+    """Raise ProjectError for a quote that never closes; Arrow would take the rest of the file as one cell."""
+    import pyarrow as pa
+
+    with pa.input_stream(str(path), compression="detect") as stream:
+        quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(2**20), b""))
+    if quotes % 2 == 0:
+        return
+    lines = _lines(path)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    row = started = 0
+    try:
+        for row, _ in enumerate(reader, start=1):
+            started = reader.line_num
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise ProjectError(
+                f"{path}: row {row + 1} (line {started + 1}) opens a quote that never closes. "
+                "Was the file cut off while it was written? Correct the row."
+            ) from None
+
+
+def _line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
