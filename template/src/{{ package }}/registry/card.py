@@ -100,7 +100,7 @@ def _limits(contract: Contract, manifest: Manifest) -> str:
     ranges = [f"- `{name}`: {_range(column)}" for name, column in contract.fields.items() if _range(column)]
     hidden = [f"- `{name}` is not seen: {c.ignore}" for name, c in contract.fields.items() if c.ignore]
     lines = [*ranges, *hidden] or ["- The contract declares no ranges."]
-    return "## Limits\n\nRequests outside these are refused; nothing is known about them.\n\n" + "\n".join(lines)
+    return "## Limits\n\nRequests outside of these ranges are refused.\n\n" + "\n".join(lines)
 
 
 def _range(column: Column) -> str:

@@ -1,8 +1,6 @@
 """Model versions and aliases in MLflow's registry, which people browse. What serves is said by the pointer."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ..contract import Contract
-from ..errors import ProjectError, StoreError
+from ..errors import ProjectError
 from ..settings import Settings
 from ..training import bundle
 from ..training.bundle import Manifest
-from ..training.tracking import quiet
+from ..training.tracking import client, run
 from .gate import Verdict
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 Alias = Literal["candidate", "champion", "challenger", "previous"]
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow calls an unknown run or version, and an unknown alias."""
 ALIASES: tuple[Alias, ...] = ("candidate", "champion", "challenger", "previous")
 
 
@@ -43,9 +43,9 @@ class ModelVersion(msgspec.Struct, frozen=True):
 
 def describe(contract: Contract, settings: Settings, what: int | str) -> ModelVersion:
     """A version by number or alias. Raises ProjectError when there is none."""
-    with _client(settings) as client:
-        found = _lookup(client, contract.name, what)
-    if found is None or "digest" not in found.tags:
+    with client(settings) as mlflow:
+        found = _lookup(mlflow, contract.name, what)
+    if found is None or "verdict" not in found.tags:
         raise ProjectError(
             f"'{contract.name}' has no model version '{what}' in the registry; see ml status for those it has."
         )
@@ -54,31 +54,33 @@ def describe(contract: Contract, settings: Settings, what: int | str) -> ModelVe
 
 def version_of(contract: Contract, settings: Settings, digest: str) -> int | None:
     """The version that holds a bundle, or None."""
-    with _client(settings) as client:
-        return _version_of(client, contract.name, digest)
+    with client(settings) as mlflow:
+        return _version_of(mlflow, contract.name, digest)
 
 
 def add(contract: Contract, settings: Settings, folder: Path, verdict: Verdict) -> int:
     """Register a bundle, or update the verdict on the version that already holds it; it becomes the candidate."""
     manifest = bundle.read(folder)
-    with _client(settings) as client:
-        _ensure_model(client, contract)
-        version = _version_of(client, contract.name, manifest.digest)
-        version = version or _create(client, contract.name, manifest, folder)
-        client.set_model_version_tag(contract.name, str(version), "verdict", _text(verdict))
-        client.set_registered_model_alias(contract.name, "candidate", str(version))
+    with client(settings) as mlflow:
+        _ensure_model(mlflow, contract)
+        version = _version_of(mlflow, contract.name, manifest.digest)
+        if version is None:
+            run_id = _run_of(mlflow, contract, settings, manifest)
+            version = _create(mlflow, contract.name, folder, run_id, _tags(manifest, verdict))
+        mlflow.set_model_version_tag(contract.name, str(version), "verdict", _text(verdict))
+        mlflow.set_registered_model_alias(contract.name, "candidate", str(version))
     return version
 
 
 def set_aliases(contract: Contract, settings: Settings, aliases: Mapping[Alias, int | None]) -> None:
     """Point aliases at versions; None takes one away."""
-    with _client(settings) as client:
-        held = client.get_registered_model(contract.name).aliases
+    with client(settings) as mlflow:
+        held = mlflow.get_registered_model(contract.name).aliases
         for alias, version in aliases.items():
             if version is not None and str(held.get(alias)) != str(version):
-                client.set_registered_model_alias(contract.name, alias, str(version))
+                mlflow.set_registered_model_alias(contract.name, alias, str(version))
             elif version is None and alias in held:
-                client.delete_registered_model_alias(contract.name, alias)
+                mlflow.delete_registered_model_alias(contract.name, alias)
 
 
 def _lookup(client: "MlflowClient", model: str, what: int | str) -> "MlflowVersion | None":
@@ -89,10 +91,9 @@ def _lookup(client: "MlflowClient", model: str, what: int | str) -> "MlflowVersi
             return client.get_model_version_by_alias(model, str(what))
         return client.get_model_version(model, str(what))
     except MlflowException as error:
-        # An unknown alias is an invalid parameter to MLflow, an unknown version a missing resource.
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
+        if error.error_code not in NOT_THERE:
+            raise
+        return None
 
 
 def _version_of(client: "MlflowClient", model: str, digest: str) -> int | None:
@@ -110,21 +111,39 @@ def _ensure_model(client: "MlflowClient", contract: Contract) -> None:
             raise
 
 
-def _create(client: "MlflowClient", model: str, manifest: Manifest, folder: Path) -> int:
-    run = client.get_run(manifest.record.run_id)
-    client.log_artifacts(run.info.run_id, str(folder), "bundle")
-    tags = {
+def _run_of(client: "MlflowClient", contract: Contract, settings: Settings, manifest: Manifest) -> str:
+    """The run that trained a bundle; one that stands for it when it was trained against another tracking server."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.get_run(manifest.record.run_id).info.run_id)
+    except MlflowException as error:
+        if error.error_code not in NOT_THERE:
+            raise
+    with run(settings, contract.name) as stand_in:
+        tags = {"digest": manifest.digest, "trained_by_run": manifest.record.run_id}
+        stand_in.log({"seed": manifest.seed}, manifest.metrics, tags)
+    return stand_in.id
+
+
+def _tags(manifest: Manifest, verdict: Verdict) -> dict[str, str]:
+    return {
         "digest": manifest.digest,
+        "verdict": _text(verdict),
         "data": _text(manifest.data),
-        "git_commit": manifest.record.git_commit or "",
+        "git_commit": manifest.record.git_commit,
         "code": manifest.code,
         "lock": manifest.lock,
         "seed": str(manifest.seed),
     }
+
+
+def _create(client: "MlflowClient", model: str, folder: Path, run_id: str, tags: dict[str, str]) -> int:
+    client.log_artifacts(run_id, str(folder), "bundle")
     # Inside the run's artifacts, or an MLflow server refuses it as a path of its own disk.
-    source = f"{run.info.artifact_uri}/bundle"
-    created = client.create_model_version(model, source, manifest.record.run_id, tags=tags, await_creation_for=0)
-    first = _version_of(client, model, manifest.digest) or int(created.version)
+    source = f"{client.get_run(run_id).info.artifact_uri}/bundle"
+    created = client.create_model_version(model, source, run_id, tags=tags, await_creation_for=0)
+    first = _version_of(client, model, tags["digest"]) or int(created.version)
     if first != int(created.version):
         # Two registered it at once: the smaller number stays.
         client.delete_model_version(model, str(created.version))
@@ -137,7 +156,7 @@ def _version(found: "MlflowVersion") -> ModelVersion:
         version=int(found.version),
         digest=tags["digest"],
         run_id=found.run_id or "",
-        verdict=msgspec.json.decode(tags["verdict"], type=Verdict) if "verdict" in tags else Verdict(False, []),
+        verdict=msgspec.json.decode(tags["verdict"], type=Verdict),
         data=msgspec.json.decode(tags["data"], type=dict[str, int]),
         git_commit=tags["git_commit"],
         code=tags["code"],
@@ -150,19 +169,3 @@ def _version(found: "MlflowVersion") -> ModelVersion:
 
 def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-@contextmanager
-def _client(settings: Settings) -> Iterator["MlflowClient"]:
-    """MLflow's client without its chatter; what it cannot do becomes one sentence without passwords."""
-    quiet()
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield MlflowClient(settings.tracking, settings.tracking)
-    # A database's driver may be missing (ImportError), its folder or its server (OSError, SQLAlchemyError).
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        said = f"{settings.tracking} said: {str(error).splitlines()[0].strip(' .')}"
-        raise StoreError(f"The model registry {re.sub('//[^/@ ]*@', '//***@', said)}. Check ML_TRACKING_URI.") from None

@@ -32,9 +32,9 @@ class Verdict(msgspec.Struct, frozen=True):
         return [check for check in self.checks if not check.passed]
 
     def text(self) -> str:
-        if not self.failed:
+        if self.accepted and not self.failed:
             return f"accepted: {len(self.checks)} checks passed"
-        word = "rejected" if not self.accepted else "accepted although not all checks passed (enforce: false)"
+        word = "accepted although not all checks passed (enforce: false)" if self.accepted else "rejected"
         return f"{word}: " + " ".join(check.sentence for check in self.failed)
 
 

@@ -47,20 +47,32 @@ def run(settings: Settings, experiment: str) -> Iterator[Run]:
 
     Raises StoreError when the tracking server or database cannot be used.
     """
+    with client(settings) as mlflow:
+        started = mlflow.create_run(_experiment(mlflow, settings, experiment)).info.run_id
+        try:
+            yield Run(mlflow, started)
+        except BaseException:
+            mlflow.set_terminated(started, "FAILED")
+            raise
+        mlflow.set_terminated(started, "FINISHED")
+
+
+@contextmanager
+def client(settings: Settings) -> Iterator["MlflowClient"]:
+    """MLflow's client for tracking and registry; what it cannot do becomes one sentence, without passwords."""
     quiet()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        client = MlflowClient(settings.tracking, settings.tracking)
-        started = client.create_run(_experiment(client, settings, experiment)).info.run_id
         try:
-            yield Run(client, started)
-        except BaseException:
-            client.set_terminated(started, "FAILED")
-            raise
-        client.set_terminated(started, "FINISHED")
-    except MlflowException as error:
+            made = MlflowClient(settings.tracking, settings.tracking)
+        except (ImportError, OSError) as error:
+            # A database without its driver, or in a folder that is not there.
+            raise MlflowException(str(error)) from error
+        yield made
+    except (MlflowException, SQLAlchemyError) as error:
         address, reason = (_without_password(text) for text in (settings.tracking, str(error).split("\n", 1)[0]))
         raise StoreError(f"MLflow at {address} said: {reason.strip(' .')}. Check ML_TRACKING_URI.") from None
 
@@ -71,6 +83,7 @@ def quiet() -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
