@@ -51,7 +51,7 @@ def prepare(settings: Settings) -> Stage:
     (home / "data").mkdir(parents=True)
     contract = contracts.load(settings.contract)
     rows = read(contract.examples, contract.examples_name)
-    typed, kept, _ = check_rows(contract, contract.examples_name, rows)
+    typed, kept = check_rows(contract, contract.examples_name, rows)
     if len(typed) < MIN_ROWS:
         raise ContractError(
             f"{settings.contract}: only {len(typed)} rows of '{contract.examples_name}' are valid; "
