@@ -72,12 +72,18 @@ def add(contract: Contract, settings: Settings, folder: Path, verdict: Verdict) 
     return version
 
 
-def set_aliases(contract: Contract, settings: Settings, aliases: Mapping[Alias, int | None]) -> None:
-    """Point aliases at versions; None takes one away."""
+def aliases(contract: Contract, settings: Settings) -> dict[str, int]:
+    """Which version each alias names."""
     with client(settings) as mlflow:
-        held = mlflow.get_registered_model(contract.name).aliases
-        for alias, version in aliases.items():
-            if version is not None and str(held.get(alias)) != str(version):
+        return {alias: int(version) for alias, version in mlflow.get_registered_model(contract.name).aliases.items()}
+
+
+def set_aliases(contract: Contract, settings: Settings, wanted: Mapping[Alias, int | None]) -> None:
+    """Point aliases at versions; None takes one away."""
+    held = aliases(contract, settings)
+    with client(settings) as mlflow:
+        for alias, version in wanted.items():
+            if version is not None and held.get(alias) != version:
                 mlflow.set_registered_model_alias(contract.name, alias, str(version))
             elif version is None and alias in held:
                 mlflow.delete_registered_model_alias(contract.name, alias)

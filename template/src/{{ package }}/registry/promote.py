@@ -10,7 +10,7 @@ import msgspec
 from .. import deployment
 from ..contract import Contract
 from ..deployment import Challenger, Deployment, Target
-from ..errors import ProjectError, Refused
+from ..errors import ProjectError, Refused, StoreError
 from ..settings import Settings
 from ..store import Store
 from . import card, catalog, trust
@@ -49,13 +49,16 @@ def promote(
 
 
 def rollback(contract: Contract, store: Store, settings: Settings, *, by: str, reason: str) -> Deployment:
-    """Swap champion and previous, so that a second rollback undoes the first.
+    """Swap champion and previous, so that a second rollback undoes the first; after a kill, the next run finishes it.
 
     Raises Refused when there is no previous version, IntegrityError when its bundle cannot be trusted any more.
     """
     now = deployment.read(store, contract.name)
     if now is None or now.previous is None:
         raise Refused(f"There is no previous version of '{contract.name}' to roll back to.")
+    if now.action == "roll back" and not _is_mirrored(contract, settings, now):
+        # The rollback before this one was killed half-way; another swap would undo it.
+        return mirror(contract, store, settings)
     _trusted(store, settings, contract.name, now.previous.digest)
     beside = now.challenger if now.challenger and now.challenger.digest != now.previous.digest else None
     changes = {"champion": now.previous, "previous": now.champion, "challenger": beside, "override": False}
@@ -84,18 +87,30 @@ def mirror(contract: Contract, store: Store, settings: Settings) -> Deployment:
     """Make aliases and model card say what the pointer says, and return it. Raises Refused before the first promote."""
     now = deployment.read(store, contract.name)
     while now is not None:
-        aliases: dict[catalog.Alias, int | None] = {
-            "champion": now.champion.version,
-            "previous": now.previous.version if now.previous else None,
-            "challenger": now.challenger.version if now.challenger else None,
-        }
-        catalog.set_aliases(contract, settings, aliases)
+        catalog.set_aliases(contract, settings, _aliases(now))
         # Moved meanwhile: whoever did may have written its aliases before ours.
         before, now = now, deployment.read(store, contract.name)
         if now == before:
             card.card(contract, store, settings, now.champion.version)
             return now
     raise Refused(f"'{contract.name}' has no champion yet; promote a version first.")
+
+
+def _aliases(now: Deployment) -> dict[catalog.Alias, int | None]:
+    return {
+        "champion": now.champion.version,
+        "previous": now.previous.version if now.previous else None,
+        "challenger": now.challenger.version if now.challenger else None,
+    }
+
+
+def _is_mirrored(contract: Contract, settings: Settings, now: Deployment) -> bool:
+    try:
+        held = catalog.aliases(contract, settings)
+    except StoreError:
+        # Rolling back is for emergencies: it does not wait for the registry.
+        return True
+    return all(held.get(alias) == version for alias, version in _aliases(now).items())
 
 
 def _allowed(
@@ -144,4 +159,10 @@ def _move(contract: Contract, store: Store, settings: Settings, now: Deployment 
     else:
         new = msgspec.structs.replace(now, generation=now.generation + 1, **changes)
     deployment.move(store, now, new)
-    return mirror(contract, store, settings)
+    try:
+        return mirror(contract, store, settings)
+    except StoreError as error:
+        raise StoreError(
+            f"Version {new.champion.version} is champion now, but the registry could not follow: {error} "
+            f"Then finish with: ml promote {new.champion.version}."
+        ) from None

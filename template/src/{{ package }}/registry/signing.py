@@ -16,8 +16,21 @@ if TYPE_CHECKING:
 def make_keys(private_key: Path, public_key: Path) -> None:
     """Make the pair on first use, readable by this user alone; of many at once, all get the same pair.
 
-    Raises ProjectError when only the public key is there: a new private key would not match it.
+    Raises ProjectError when only the public key is there (a new private key would not match it) or nothing can be made.
     """
+    if private_key.exists() and public_key.exists():
+        # Mounted secrets are read-only: nothing may be locked beside them.
+        return
+    try:
+        _make_keys(private_key, public_key)
+    except OSError as error:
+        raise ProjectError(
+            f"{error.filename} cannot be written: {error.strerror}. Give write access, or point ML_SIGNING_KEY and "
+            "ML_VERIFY_KEY to a pair that exists."
+        ) from None
+
+
+def _make_keys(private_key: Path, public_key: Path) -> None:
     private_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(f"{private_key}.lock", mode=0o600):
         if not private_key.exists():
