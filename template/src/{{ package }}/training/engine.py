@@ -89,8 +89,11 @@ class SklearnEngine:
         """Raises ProjectError when the model refuses the rows (a missing value it was not made for)."""
         if not len(numeric):
             return _nothing(self._schema.width)
+        from .threads import threads
+
         try:
-            return answer(self._model, frame(self._schema, numeric, categorical), self._schema)
+            with threads(len(numeric)):
+                return answer(self._model, frame(self._schema, numeric, categorical), self._schema)
         except ValueError as error:
             raise ProjectError(
                 f"The model cannot answer these rows: {str(error).splitlines()[0]} "

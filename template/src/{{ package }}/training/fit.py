@@ -11,6 +11,7 @@ from . import model as recipe
 from .engine import Floats, SklearnEngine, frame
 from .examples import Examples
 from .metrics import codes
+from .threads import threads
 
 PROBES = 5
 RECIPE = "training/model.py"
@@ -29,8 +30,10 @@ def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuf
     places = _without_singles(target) if schema.task == "classification" else np.arange(len(target))
     chosen = train.at(places)
     model = _unfitted(schema, target, seed, params)
+    rows = frame(schema, chosen.numeric, chosen.categorical)
     try:
-        model.fit(frame(schema, chosen.numeric, chosen.categorical), target[places])
+        with threads(len(rows)):
+            model.fit(rows, target[places])
     except (ValueError, TypeError) as error:
         raise ProjectError(f"{RECIPE}: fitting on {len(train)} rows failed: {_sentence(error)}") from error
     _probe(model, schema, train)

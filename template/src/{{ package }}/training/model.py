@@ -19,10 +19,11 @@ def model(numeric: list[str], categorical: list[str], task: str, seed: int, **pa
 
     task: "classification" (the target is the number of the class) or "regression". params: what `space` suggests.
     """
-    few = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5, max_categories=30, sparse_output=False)
+    few = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5, max_categories=20, sparse_output=False)
     inputs = ColumnTransformer([("numeric", "passthrough", numeric), ("categorical", few, categorical)])
     # Above 10,000 rows it stops by itself when more trees do not help (early_stopping="auto").
-    chosen = {"max_iter": 100, "learning_rate": 0.1, "max_leaf_nodes": 15, "min_samples_leaf": 10, **params}
+    shape = {"max_iter": 80, "learning_rate": 0.12, "max_leaf_nodes": 15, "min_samples_leaf": 10}
+    chosen = {**shape, "max_features": 0.5, "l2_regularization": 1.0, **params}
     kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
     return Pipeline([("inputs", inputs), ("estimator", kind(random_state=seed, **chosen))])
 
@@ -30,9 +31,10 @@ def model(numeric: list[str], categorical: list[str], task: str, seed: int, **pa
 def space(trial: "optuna.Trial") -> dict[str, Any]:
     """The parameters `ml tune` searches."""
     return {
-        "max_iter": trial.suggest_int("max_iter", 50, 300, step=50),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
+        "max_iter": trial.suggest_int("max_iter", 40, 240, step=40),
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.3, log=True),
         "max_leaf_nodes": trial.suggest_int("max_leaf_nodes", 4, 63, log=True),
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 5, 50),
+        "max_features": trial.suggest_float("max_features", 0.2, 1.0),
         "l2_regularization": trial.suggest_float("l2_regularization", 1e-3, 10.0, log=True),
     }
