@@ -13,6 +13,10 @@ from .errors import ContractError
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
 Task = Literal["classification", "regression"]
 
+RESERVED_SOURCES = {"quarantine", "training_set", "predictions", "labels"}
+"""Tables of the project itself; a source is a table too and needs another name."""
+RESERVED_COLUMNS = {"_row", "_seq", "_time", "_target"}
+
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One column. `ignore` says why the model must not see it (an identifier, a leak); it stays validated and kept."""
@@ -125,19 +129,31 @@ def check(contract: Contract, where: str) -> None:
 
 
 def _check_source(source: Source, where: str) -> None:
+    name = where.rpartition(".")[2]
+    if name in RESERVED_SOURCES or name.startswith("raw_") or not re.fullmatch(r"\w[\w-]*", name):
+        raise ContractError(
+            f"{where}: a source's name is letters, digits, - and _, and no table of the project itself."
+        )
+    if taken := sorted(RESERVED_COLUMNS & source.columns.keys()):
+        raise ContractError(f"{where}.columns: '{taken[0]}' is a name of the project itself; rename the column.")
     for key in [*source.entity, *([source.time] if source.time else [])]:
         if key not in source.columns:
             raise ContractError(f"{where}: '{key}' is not one of its columns.")
     if source.time and source.columns[source.time].type != "timestamp":
         raise ContractError(f"{where}.time: column '{source.time}' must have type timestamp.")
     for column, spec in source.columns.items():
+        if (spec.min is not None or spec.max is not None) and spec.type not in ("number", "integer"):
+            raise ContractError(f"{where}.columns.{column}: min and max need type number or integer, not {spec.type}.")
         if spec.min is not None and spec.max is not None and spec.min > spec.max:
             raise ContractError(f"{where}.columns.{column}: min {spec.min} is above max {spec.max}.")
 
 
 def dump(contract: Contract) -> str:
     """The contract as YAML, keys in reading order."""
-    return yaml.safe_dump(msgspec.to_builtins(contract), sort_keys=False, allow_unicode=True, width=120)
+    # Without a style of its own, YAML writes what holds no further lists on one line: a column is a line.
+    return yaml.safe_dump(
+        msgspec.to_builtins(contract), sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
+    )
 
 
 def _sentence(error: Exception) -> str:

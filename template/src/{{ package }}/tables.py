@@ -45,29 +45,55 @@ def append(store: Store, name: str, rows: "pa.Table") -> int:
     return _write(store, name, rows, "append")
 
 
-def append_new(store: Store, name: str, rows: "pa.Table", key: str) -> int:
+def append_new(store: Store, name: str, rows: "pa.Table", key: str, number: str | None = None) -> int:
     """Add the rows whose key the table does not hold yet and return how many they were.
 
-    Two writers at once never double a row. The version moves only when something was added.
+    Of rows with one key the first counts. Two writers at once never double a row. The version moves only when something
+    was added. `number`: a column to add, counting the table's rows in the order they were written.
     """
-    for _ in range(5):
+    for _ in range(20):
         table = _open(store, name)
-        if table is None:
-            fresh = rows
-        else:
-            held = set(table.to_pyarrow_table(columns=[key])[key].to_pylist())
-            fresh = rows.filter([value not in held for value in rows[key].to_pylist()])
+        fresh, start = _fresh(table, rows, key, number)
         if not len(fresh):
             return 0
+        if number:
+            fresh = numbered(fresh, number, start)
         try:
             if table is None:
                 _write(store, name, fresh, "error")
             else:
                 _merge(table, fresh, key)
             return len(fresh)
-        except (CommitFailedError, DeltaError, ConflictError):
+        except (CommitFailedError, ConflictError):
             continue
+        except DeltaError as error:
+            # The other writer may have made the table first.
+            if table is None and version(store, name) is not None:
+                continue
+            raise StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(error)}.") from None
     raise ConflictError(f"Table '{name}' kept changing while rows were added; run the step again.")
+
+
+def numbered(rows: "pa.Table", number: str, start: int) -> "pa.Table":
+    """The rows with a column that counts them from `start`."""
+    import pyarrow as pa
+
+    return rows.append_column(number, pa.array(range(start, start + len(rows)), pa.int64()))
+
+
+def _fresh(table: DeltaTable | None, rows: "pa.Table", key: str, number: str | None) -> tuple["pa.Table", int]:
+    """Rows the table does not hold, each key once, and the number the first of them gets."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    start = 0
+    if table is not None:
+        held = table.to_pyarrow_table(columns=[key, *([number] if number else [])])
+        rows = rows.filter(pc.invert(pc.is_in(rows[key], value_set=held[key].combine_chunks().cast(rows[key].type))))
+        start = 1 + (pc.max(held[number]).as_py() or 0) if number and len(held) else 0
+    places = pa.table({"key": rows[key], "place": pa.array(range(len(rows)), pa.int64())})
+    first = places.group_by("key").aggregate([("place", "min")])["place_min"]
+    return rows if len(first) == len(rows) else rows.take(first.take(pc.sort_indices(first))), start
 
 
 def replace(store: Store, name: str, rows: "pa.Table") -> int:
@@ -89,7 +115,7 @@ def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | N
     except TableNotFoundError:
         return None
     except (OSError, DeltaError) as error:
-        raise StoreError(f"Table '{name}' in {store.root} cannot be read: {str(error).splitlines()[0]}.") from None
+        raise StoreError(f"Table '{name}' in {store.root} cannot be read: {_first_line(error)}.") from None
 
 
 def _write(store: Store, name: str, rows: "pa.Table", mode: str) -> int:
@@ -97,11 +123,15 @@ def _write(store: Store, name: str, rows: "pa.Table", mode: str) -> int:
         write_deltalake(_uri(store, name), rows, mode=mode, schema_mode="overwrite" if mode == "overwrite" else None)
     except CommitFailedError as error:
         raise ConflictError(
-            f"Table '{name}' was written by somebody else at the same time: {str(error).splitlines()[0]}."
+            f"Table '{name}' was written by somebody else at the same time: {_first_line(error)}."
         ) from None
     except OSError as error:
-        raise StoreError(f"Table '{name}' in {store.root} cannot be written: {str(error).splitlines()[0]}.") from None
+        raise StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(error)}.") from None
     return int(DeltaTable(_uri(store, name)).version())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
 
 
 def _uri(store: Store, name: str) -> str:

@@ -1,97 +1,108 @@
-"""Collect: new rows of every source, and labelled predictions, into the store. What it holds is not added again."""
+"""collect: the sources' rows into raw tables, each row once however often it runs."""
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from .. import tables
 from ..contract import Contract, Source
+from ..errors import ContractError
 from ..store import Store
-from .sources import read
-from .text import texts
+from . import quarantine
+from .feedback import labelled
+from .rows import identified
+from .sources import normalised, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Read(msgspec.Struct, frozen=True):
-    """One source: rows it has, how many of them stand there twice, and how many the store did not hold yet."""
+class SourceCollected(msgspec.Struct, frozen=True):
+    """Rows the source holds, how many repeat another one, how many were new, and the raw table's version.
+
+    labelled: new examples from predictions whose label arrived. withdrawn: refused rows the source no longer holds.
+    """
 
     rows: int
-    duplicates: int
+    repeated: int
     new: int
     version: int | None
+    labelled: int = 0
+    withdrawn: int = 0
 
 
 class Collected(msgspec.Struct, frozen=True):
-    """What came in, by source. `labelled`: labelled predictions that came back as new examples."""
-
-    sources: dict[str, Read]
-    labelled: int
+    sources: dict[str, SourceCollected]
 
     def text(self) -> str:
-        parts = [f"{name} {found.rows:,} rows, {found.new:,} new" for name, found in self.sources.items()]
-        return "; ".join(parts + ([f"{self.labelled:,} labelled predictions came back"] if self.labelled else []))
+        """One line for the terminal."""
+        return "; ".join(_said(name, found) for name, found in self.sources.items())
 
 
 def collect(contract: Contract, store: Store) -> Collected:
-    """Read every source and append its new rows to `raw_<source>`, each in one commit.
+    """Add every source's rows, as canonical text with `_row` and `_seq`, to `raw_<source>`; labelled predictions too.
 
-    All sources are read before anything is written, so that a broken one leaves the store as it was.
+    A row is its content: the same content is one row, within a source and from run to run. Raises ProjectError when a
+    source cannot be read; then nothing of it is added.
     """
-    found = {name: with_row(read(source, name)) for name, source in contract.sources.items()}
-    back = feedback(contract, store)
-    reads = {}
-    for name, rows in found.items():
-        unique = _unique(rows)
-        new = tables.append_new(store, f"raw_{name}", unique, "_row")
-        reads[name] = Read(len(rows), len(rows) - len(unique), new, tables.version(store, f"raw_{name}"))
-    labelled = tables.append_new(store, f"raw_{contract.examples_name}", back, "_row") if back is not None else 0
-    return Collected(reads, labelled)
+    return Collected({name: _collect(contract, store, name) for name in contract.sources})
 
 
-def with_row(rows: "pa.Table") -> "pa.Table":
-    """Rows of text with `_row`, the digest of their content."""
+def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
+    import pyarrow as pa
+
+    source, table = contract.sources[name], f"raw_{name}"
+    rows = identified(read(source, name))
+    if not len(rows) and tables.version(store, table) is None:
+        raise ContractError(f"{source.uri} holds no rows yet; source '{name}' needs some.")
+    served = labelled(contract, store) if name == contract.examples_name else rows.slice(0, 0).drop_columns(["_row"])
+    served = identified(served)
+    _reshape(store, name, source, rows)
+    withdrawn = _withdraw(store, name, pa.concat_tables([rows, served])["_row"])
+    new = tables.append_new(store, table, rows, "_row", number="_seq")
+    fed_back = tables.append_new(store, table, served, "_row", number="_seq")
+    repeated = len(rows) - len(rows["_row"].unique())
+    return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn)
+
+
+def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
+    """Bring the raw table to the columns and types of a contract that changed.
+
+    What the source still holds is taken as it reads now; older rows keep what they have, and null in new columns.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [pc.fill_null(column.cast(pa.string()), "\x00") for column in rows.columns]
-    joined = pc.binary_join_element_wise(*parts, "\x1f") if len(parts) > 1 else parts[0]
-    digests = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in joined.to_pylist()]
-    return rows.append_column("_row", pa.array(digests, pa.string()))
+    key, table = f"collected/{name}.json", f"raw_{name}"
+    shape = msgspec.json.encode({column: spec.type for column, spec in source.columns.items()}, order="sorted")
+    if tables.version(store, table) is not None and store.read(key) != shape:
+        held = tables.read(store, table).sort_by("_seq").drop_columns(["_row", "_seq"])
+        shared = {column: spec for column, spec in source.columns.items() if column in held.column_names}
+        old = identified(normalised(held, shared))["_row"]
+        now = identified(rows.select(list(shared)))["_row"]
+        kept = held.filter(pc.invert(pc.is_in(old, value_set=now.combine_chunks())))
+        kept = identified(normalised(kept, source.columns))
+        tables.replace(store, table, tables.numbered(pa.concat_tables([kept, rows]), "_seq", 0))
+    # Written after the table: killed in between, the next run does it again with the same result.
+    store.write(key, shape)
 
 
-def feedback(contract: Contract, store: Store) -> "pa.Table | None":
-    """Labelled predictions as rows of the examples: the request's fields with the label as target."""
-    if tables.version(store, "predictions") is None or tables.version(store, "labels") is None:
-        return None
-    labels = tables.read(store, "labels").sort_by("at")
-    newest = dict(zip(labels["id"].to_pylist(), labels["label"].to_pylist(), strict=True))
-    predictions = tables.read(store, "predictions")
-    rows = []
-    for id, inputs in zip(predictions["id"].to_pylist(), predictions["inputs"].to_pylist(), strict=True):
-        if id in newest:
-            rows.append(msgspec.json.decode(inputs) | {contract.target: newest[id]})
-    if not rows:
-        return None
-    return _unique(with_row(_as_source(contract.examples, rows)))
-
-
-def _as_source(source: Source, rows: list[dict[str, object]]) -> "pa.Table":
+def _withdraw(store: Store, name: str, current: "pa.ChunkedArray") -> int:
+    """Forget refused rows that the corrected source no longer holds, or they would stand against it forever."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    from .text import canonical
+    refused = quarantine.held(store, name).refused - set(current.to_pylist())
+    if not refused:
+        return 0
+    raw = tables.read(store, f"raw_{name}")
+    gone = pc.is_in(raw["_row"], value_set=pa.array(sorted(refused)))
+    if pc.any(gone).as_py():
+        tables.replace(store, f"raw_{name}", raw.filter(pc.invert(gone)))
+    return len(refused)
 
-    columns = {}
-    for name, column in source.columns.items():
-        told = pa.chunked_array([pa.array([canonical(row.get(name)) for row in rows], pa.string())])
-        columns[name] = texts(told, column.type)
-    return pa.table(columns)
 
-
-def _unique(rows: "pa.Table") -> "pa.Table":
-    """The first of rows with the same content, in order."""
-    seen: set[str] = set()
-    keep = [not (row in seen or seen.add(row)) for row in rows["_row"].to_pylist()]  # type: ignore[func-returns-value]
-    return rows.filter(keep)
+def _said(name: str, found: SourceCollected) -> str:
+    more = {"repeated": found.repeated, "from labelled predictions": found.labelled, "withdrawn": found.withdrawn}
+    said = "".join(f", {count:,} {what}" for what, count in more.items() if count)
+    return f"{name} {found.rows:,} rows, {found.new:,} new{said}"

@@ -25,7 +25,7 @@ def find(uri: str) -> list[Path]:
     else:
         found = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]
     if not found:
-        raise ProjectError(f"{address}: there is no such file; correct the uri in contract.yaml, or put the file there.")
+        raise ProjectError(f"{address}: there is no such file; correct the address, or put the file there.")
     return sorted(found)
 
 
@@ -156,8 +156,8 @@ def _closed(path: Path, delimiter: str) -> None:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     row = started = 0
     try:
-        for row, _ in enumerate(reader, start=1):
-            started = reader.line_num
+        for _ in reader:
+            row, started = row + 1, reader.line_num
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise ProjectError(

@@ -1,28 +1,29 @@
 """`ml data init`: a contract from data, and for every column what it was taken for and why."""
 
+import math
 import re
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..contract import Column, ColumnType, Contract, Source, Task, check, dump
-from ..errors import ContractError, ProjectError
-from . import kinds, leaks
-from .sources import PARQUET, load, sql_url
+from ..contract import RESERVED_COLUMNS, RESERVED_SOURCES, Contract, Source, Task, check
+from ..errors import ContractError
+from . import describe, files, sql
+from .kinds import Profile, profile
+from .leaks import suspicions
+from .sources import Loaded, load, written
+from .writing import SECRET, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["Finding", "Inference", "infer", "write"]
+
 CLASSES = 20
 """A target of whole numbers with at most so many values is taken for classes."""
-VALUES = 20
-REPEATED = 10
-"""A string column is closed (`values`) when each value stands for at least so many rows on average."""
-HEADER = """\
-# The data contract: where rows come from, what each column must hold, what is predicted, for whom and when.
-# Change it when the data changes: the next `ml run validate` holds every row against it, the next training uses it.
-"""
+MOST_CLASSES = 1000
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -52,192 +53,144 @@ def infer(
     query: str | None = None,
     name: str | None = None,
 ) -> Inference:
-    """Look at the data and propose its contract. Raises ContractError with one sentence for what cannot be."""
-    source, secret = _source(uri, query)
-    table = load(source if not secret else msgspec.structs.replace(source, uri=uri))
-    _must_be_usable(table, uri, [target, *([time] if time else []), *entity])
-    columns, findings = {}, []
-    for column in [name for name in table.column_names if name.strip()]:
-        columns[column], finding = _column(table[column], column, target, time)
-        findings.append(finding)
+    """Look at the data and propose its contract. Raises ProjectError with one sentence for what cannot be."""
+    source, loaded, secret = _look(uri, query)
+    shown = sql.shown(uri) if sql.is_address(uri) else uri
+    _must_fit(loaded.rows, shown, target, time, entity)
+    columns, findings = _profiles(loaded, target)
+    decided = _task(columns[target], shown, task)
     if time and columns[time].type != "timestamp":
-        raise ContractError(f"{uri}: --time {time} holds no times but {columns[time].type}s; name a column of dates.")
-    columns[target] = msgspec.structs.replace(columns[target], min=None, max=None, values=None, ignore=None)
-    decided = _task(table[target], columns[target], target, uri, task)
-    if decided == "classification" and columns[target].type == "number":
-        columns[target] = msgspec.structs.replace(columns[target], type="integer")
-    columns = _kept_usable(columns, target, time)
-    findings = leaks.noted(findings, table, columns, target, decided)
+        raise ContractError(f"{shown}: --time {time} holds {columns[time].why}; not dates such as 2024-01-31T08:00.")
+    usable = [c for c in columns.values() if c.name not in (target, time, *entity) and not describe.useless(c)]
+    suspects = suspicions(usable, columns[target], decided)
+    specs, notes = {}, {}
+    for column in columns.values():
+        specs[column.name], notes[column.name] = describe.column(
+            column, target, time, column.name in entity, suspects.get(column.name)
+        )
+    specs = describe.learnable(specs, target, time)
+    source = msgspec.structs.replace(source, columns=specs, time=time, entity=list(entity))
+    source_name = _source_name(uri, query)
     contract = Contract(
-        name=name or _name(uri, target),
+        name=name or _slug(source_name, "-"),
         task=decided,
         target=target,
-        sources={_table_name(uri): msgspec.structs.replace(source, columns=columns, time=time, entity=list(entity))},
-        slices=_slices(table, columns, target),
+        sources={source_name: source},
+        slices=describe.slices(columns, specs, target),
     )
     check(contract, "contract.yaml")
-    return Inference(contract, [_aligned(finding, columns, target) for finding in findings], secret)
+    contract, notes[target] = _with_limit(contract, loaded, notes[target])
+    found = [Finding(c.name, c.type, c.why, notes[c.name]) for c in columns.values()]
+    return Inference(contract, found + findings, secret)
 
 
-def write(found: Inference, path: Path) -> None:
-    """Write contract.yaml, whole or not at all; an address with a password goes to .env, readable by its owner only."""
-    if found.secret:
-        _keep_secret(found.secret, path.parent / ".env")
-    draft = path.with_suffix(".draft")
-    draft.write_text(HEADER + dump(found.contract), "utf-8")
-    draft.replace(path)
-
-
-def _source(uri: str, query: str | None) -> tuple[Source, str]:
-    if "://" in uri:
-        url = sql_url(uri)
+def _look(uri: str, query: str | None) -> tuple[Source, Loaded, str]:
+    """The source as the contract names it, its rows, and the address if it must stay secret."""
+    if sql.is_address(uri):
         if query is None:
             raise ContractError("A SQL address needs --query with the SELECT that yields the rows.")
-        if url.password:
-            return Source(uri="${ML_SOURCE_URL}", columns={}, query=query), uri
-        return Source(uri=uri, columns={}, query=query), ""
+        secret = uri if sql.has_secret(uri) else ""
+        loaded = load(Source(uri=uri.replace("${", "%24{"), columns={}, query=query), "--query")
+        return Source(uri=f"${{{SECRET}}}" if secret else uri, columns={}, query=query), loaded, secret
     if query is not None:
         raise ContractError(f"--query goes with a SQL address; {uri} is a file.")
-    path = Path(uri)
-    is_text = path.is_file() and path.suffix not in PARQUET
-    return Source(uri=uri, columns={}, delimiter=kinds.delimiter(path) if is_text else ","), ""
+    first = files.find(uri)[0]
+    source = Source(uri=uri, columns={}, delimiter="," if files.is_parquet(first) else files.sniff(first))
+    return source, load(source, uri), ""
 
 
-def _must_be_usable(table: "pa.Table", uri: str, named: list[str]) -> None:
-    shown = uri.split("://")[0] + "://..." if "://" in uri else uri
-    for column in named:
-        if column not in table.column_names:
-            raise ContractError(f"{shown}: there is no column '{column}'; it has {', '.join(table.column_names[:30])}.")
-    if len(table) < 2:
-        raise ContractError(f"{shown}: holds {len(table)} rows; there is nothing to learn from.")
+def _must_fit(rows: "pa.Table", shown: str, target: str, time: str | None, entity: tuple[str, ...]) -> None:
+    names = rows.column_names
+    roles = {"--target": [target], "--time": [time] if time else [], "--entity": entity}
+    for option, wanted in roles.items():
+        for column in wanted:
+            if column not in names:
+                raise ContractError(
+                    f"{shown}: {option} '{column}' is no column; it has {', '.join(map(repr, names[:40]))}."
+                )
+    column, times = Counter(column for wanted in roles.values() for column in wanted).most_common(1)[0]
+    if times > 1:
+        raise ContractError(f"'{column}' is given more than once among --target, --time and --entity; give it once.")
+    # DuckDB and Delta take names that differ in case only for the same.
+    same = Counter(column.lower() for column in names if column).most_common(1)[0]
+    if same[1] > 1:
+        alike = [column for column in names if column.lower() == same[0]]
+        raise ContractError(f"{shown}: the columns {' and '.join(map(repr, alike))} have one name; rename one of them.")
+    taken = [column for column in names if column in RESERVED_COLUMNS]
+    if taken:
+        raise ContractError(f"{shown}: the column name '{taken[0]}' is used by the project itself; rename the column.")
+    if len(rows) < 2:
+        raise ContractError(f"{shown} holds {len(rows)} rows; there is nothing to learn from.")
 
 
-def _column(cells: "pa.ChunkedArray", name: str, target: str, time: str | None) -> tuple[Column, Finding]:
-    kind, why = kinds.kind(cells)
-    facts = kinds.facts(cells, kind)
-    ignore, note = None, ""
-    if name not in (target, time):
-        ignore, note = _set_aside(kind, facts)
-    low, high = _range(kind, facts) if ignore is None else (None, None)
-    values = None
-    if kind == "string" and ignore is None and facts.distinct <= VALUES and facts.present >= REPEATED * facts.distinct:
-        values = facts.values
-        note = note or f"only these {facts.distinct} values"
-    if name == time and facts.missing:
-        note = f"{facts.missing:,} rows have none and will go to quarantine"
-    elif facts.missing:
-        why += f", {facts.missing / facts.rows:.1%} missing"
-    if name == target:
-        note = "the target" + (f"; {facts.missing:,} rows have none and will go to quarantine" if facts.missing else "")
-    nullable = bool(facts.missing) and name not in (target, time)
-    return Column(kind, nullable, low, high, values, ignore), Finding(name, kind, why, note)
-
-
-def _set_aside(kind: ColumnType, facts: kinds.Facts) -> tuple[str | None, str]:
-    """Why a column should not be a feature, and the note that says so."""
-    if facts.distinct == 0:
-        return "empty", "set aside: no value at all"
-    if facts.distinct == 1:
-        return "constant", "set aside: one value in every row"
-    if kinds.is_identifier(kind, facts):
-        return "identifier", f"set aside: an identifier, {facts.distinct:,} values in {facts.present:,} rows"
-    if kind == "timestamp":
-        return None, "could be the event time: --time"
-    if kind == "string" and facts.distinct > 100:
-        return None, f"many values ({facts.distinct:,}); the rare ones count as one"
-    return None, ""
-
-
-def _range(kind: ColumnType, facts: kinds.Facts) -> tuple[float | None, float | None]:
-    """One full span beyond what was seen on either side; not below zero when nothing was."""
-    if kind not in ("number", "integer") or facts.low is None or facts.high is None:
-        return None, None
-    span = max(facts.high - facts.low, abs(facts.high), 1.0)
-    low = 0.0 if facts.low >= 0 else facts.low - span
-    return _rounded(low, up=False), _rounded(facts.high + span, up=True)
-
-
-def _rounded(value: float, up: bool) -> float:
-    """Two significant digits, outwards."""
-    import math
-
-    if value == 0:
-        return 0.0
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    return float(f"{(math.ceil(value / unit) if up else math.floor(value / unit)) * unit:.6g}")
-
-
-def _task(cells: "pa.ChunkedArray", column: Column, target: str, uri: str, task: str | None) -> Task:
-    facts = kinds.facts(cells, column.type)
-    if facts.distinct < 2:
+def _profiles(loaded: Loaded, target: str) -> tuple[dict[str, Profile], list[Finding]]:
+    """Every column that a contract can hold, and a finding for each that it cannot."""
+    columns: dict[str, Profile] = {}
+    out: list[Finding] = []
+    for name in loaded.rows.column_names:
+        found = profile(name, loaded.rows[name], loaded.is_text) if name.strip() else None
+        if found is not None:
+            columns[name] = found
+        elif name.strip():
+            out.append(Finding(name, "-", f"typed {loaded.rows[name].type} in the source", "left out: no type for it"))
+        else:
+            out.append(Finding(name, "-", "has no name", "left out: an index written along?"))
+    if target not in columns:
         raise ContractError(
-            f"{uri.split('://')[0]}: target '{target}' has {facts.distinct} value; there is nothing to tell apart."
+            f"The target '{target}' is {loaded.rows[target].type} in the source; it needs plain values."
         )
-    if task not in (None, "classification", "regression"):
-        raise ContractError(f"--task {task}: give classification or regression.")
-    are_classes = column.type in ("string", "boolean") or (facts.is_whole and facts.distinct <= CLASSES)
-    if task == "regression" and column.type in ("string", "boolean", "timestamp"):
-        raise ContractError(f"--task regression: target '{target}' holds {column.type}s, not numbers.")
-    if column.type == "timestamp":
-        raise ContractError(f"target '{target}' holds times; give a column of numbers or classes.")
-    decided: Literal["classification", "regression"] = "classification" if are_classes else "regression"
-    decided = "regression" if task == "regression" else "classification" if task == "classification" else decided
-    if decided == "classification" and facts.distinct > 200:
+    chosen = columns[target]
+    if chosen.type == "number" and chosen.is_whole and chosen.distinct <= CLASSES:
+        columns[target] = profile(target, loaded.rows[target], loaded.is_text, "integer") or chosen
+    return columns, out
+
+
+def _task(target: Profile, shown: str, wanted: str | None) -> Task:
+    if wanted not in (None, "classification", "regression"):
+        raise ContractError(f"--task {wanted} is unknown; give classification or regression.")
+    if target.distinct < 2:
+        example = next(iter(target.counts()), None)
+        held = f"is {example!r} in every row" if example is not None else "holds no value at all"
+        raise ContractError(f"{shown}: the target '{target.name}' {held}; there is nothing to tell apart.")
+    if target.type == "timestamp":
+        raise ContractError(f"{shown}: the target '{target.name}' holds times; it needs classes or numbers.")
+    are_classes = target.type in ("string", "boolean")
+    if wanted == "regression" and are_classes:
+        raise ContractError(f"--task regression: the target '{target.name}' holds {target.why}, not numbers.")
+    are_few = target.type == "integer" and target.distinct <= CLASSES
+    inferred: Task = "classification" if are_classes or are_few else "regression"
+    task: Task = inferred if wanted is None else "regression" if wanted == "regression" else "classification"
+    if task == "classification" and target.distinct > min(MOST_CLASSES, max(2, target.present // 2)):
         raise ContractError(
-            f"target '{target}' has {facts.distinct:,} different values, too many for classes; "
-            "give --task regression or another column."
+            f"{shown}: the target '{target.name}' has {target.distinct:,} different values in {target.present:,} rows, "
+            "too many for classes; choose another column, or --task regression if they are amounts."
         )
-    return decided
+    return task
 
 
-def _kept_usable(columns: dict[str, Column], target: str, time: str | None) -> dict[str, Column]:
-    """Without any feature left, what was set aside as identifier counts again."""
-    if any(c.ignore is None for name, c in columns.items() if name not in (target, time)):
-        return columns
-    return {
-        name: msgspec.structs.replace(column, ignore=None) if column.ignore == "identifier" else column
-        for name, column in columns.items()
-    }
+def _with_limit(contract: Contract, loaded: Loaded, note: str) -> tuple[Contract, str]:
+    """The contract with a quarantine limit its own data stays below, and the target's note saying so."""
+    from .check import check as hold
+
+    faults = hold(contract, contract.examples_name, written(loaded.rows, contract.examples.columns)).faults
+    bad, rows = len({fault.place for fault in faults}), len(loaded.rows)
+    if bad > rows * contract.quarantine_limit * 0.8:
+        limit = min(1.0, math.ceil(bad / rows * 125) / 100)
+        contract = msgspec.structs.replace(contract, quarantine_limit=limit)
+        note += f"; quarantine_limit is {limit:.0%}, as {bad:,} of {rows:,} rows break the contract"
+    return contract, note
 
 
-def _slices(table: "pa.Table", columns: dict[str, Column], target: str) -> list[str]:
-    """Up to two columns of few values, to look at apart."""
-    found = []
-    for name, column in columns.items():
-        if name != target and column.ignore is None and column.type in ("string", "boolean"):
-            facts = kinds.facts(table[name], column.type)
-            if 2 <= facts.distinct <= 10:
-                found.append(name)
-    return found[:2]
+def _source_name(uri: str, query: str | None) -> str:
+    if sql.is_address(uri):
+        table = re.search(r"\bfrom\s+(?:[\w\"`]+\.)?[\"`]?(\w+)", query or "", re.IGNORECASE)
+        stem = table[1] if table else "examples"
+    else:
+        stem = Path(uri).name.split(".")[0].strip("*") or Path(uri).parent.name
+    name = _slug(stem, "_")
+    return f"{name}_rows" if name in RESERVED_SOURCES or name.startswith("raw_") else name
 
 
-def _aligned(finding: Finding, columns: dict[str, Column], target: str) -> Finding:
-    kind = columns[finding.name].type
-    return finding if finding.type == kind else msgspec.structs.replace(finding, type=kind)
-
-
-def _table_name(uri: str) -> str:
-    stem = "rows" if "://" in uri else Path(uri).stem
-    return re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_") or "rows"
-
-
-def _name(uri: str, target: str) -> str:
-    stem = target if "://" in uri else Path(uri).stem
-    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
-    return slug if re.match(r"[a-z]", slug) else f"model-{slug}".rstrip("-")
-
-
-def _keep_secret(address: str, path: Path) -> None:
-    import os
-
-    kept = (
-        [line for line in path.read_text("utf-8").splitlines() if not line.startswith("ML_SOURCE_URL=")]
-        if path.exists()
-        else []
-    )
-    if "'" in address:
-        raise ProjectError("The SQL address holds a quote; write it percent-encoded (%27).")
-    draft = path.with_suffix(".draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write("\n".join([*kept, f"ML_SOURCE_URL='{address}'"]) + "\n")
-    draft.replace(path)
+def _slug(stem: str, gap: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", gap, stem.lower()).strip(gap)
+    return slug if re.match(r"[a-z]", slug) else f"data{gap}{slug}".rstrip(gap)

@@ -1,133 +1,158 @@
-"""What a column holds, told from its cells: type, range, how many values, and whether it only names rows."""
+"""What a column holds: its type, why, and the facts a contract is made from."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import msgspec
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..contract import ColumnType
-from ..errors import ContractError
-from .text import DATE, parse, texts, values
+from . import text
+from .parse import FALSE, TRUE, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DELIMITERS = ",;\t|"
-WORDS = {"true", "false", "yes", "no", "t", "f"}
+WORDS = {*TRUE, *FALSE} - {"1", "0", "y", "n"}
+"""Text that makes a column boolean; 1 and 0 stay numbers."""
+TOLERATED, ENOUGH = 0.01, 100
+"""A column of at least ENOUGH values is a number (or time) although this share is not; those go to quarantine."""
+CODE = r"^[+-]?0\d"
 FEW = 20
-"""Below so many rows nothing is called an identifier."""
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """Counts over the cells. `values`: the distinct ones as text, in order (only when few)."""
+@dataclass(frozen=True)
+class Profile:
+    """One column. values: typed, null where missing or not of the type. misfits: how many are not; such as `misfit`."""
 
-    rows: int
+    name: str
+    type: ColumnType
+    why: str
+    values: "pa.ChunkedArray"
     missing: int
+    misfits: int
+    misfit: str | None
     distinct: int
-    low: float | None = None
-    high: float | None = None
-    is_whole: bool = False
-    is_rising: bool = False
-    values: list[str] = []
+    low: Any = None
+    high: Any = None
+
+    @property
+    def rows(self) -> int:
+        return len(self.values)
 
     @property
     def present(self) -> int:
-        return self.rows - self.missing
+        return self.rows - self.missing - self.misfits
+
+    @property
+    def is_whole(self) -> bool:
+        """Numbers without fraction, whatever they are typed as."""
+        import pyarrow.compute as pc
+
+        if self.type != "number" or not self.present:
+            return self.type == "integer"
+        return bool(pc.all(pc.equal(self.values, pc.round(self.values))).as_py())
+
+    def counts(self) -> dict[str, int]:
+        """Canonical text of each value with its number of rows."""
+        counted = self.values.drop_null().value_counts()
+        names = text.column(_chunked(counted.field("values"))).to_pylist()
+        return dict(sorted(zip(names, counted.field("counts").to_pylist(), strict=True)))
 
 
-def delimiter(path: Path) -> str:
-    """The one of , ; tab | that the first line holds most of, outside quotes."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            line = file.readline()
-    except OSError as error:
-        raise ContractError(f"{path}: cannot be read: {error.strerror}.") from None
-    bare = "".join(line.split('"')[::2])
-    return max(DELIMITERS, key=bare.count)
+def profile(name: str, cells: "pa.ChunkedArray", is_text: bool, wanted: ColumnType | None = None) -> Profile | None:
+    """Look at a column; None when it holds what no contract type can (lists, binary, ...).
+
+    is_text: the source knows no types, so that text which reads like a number is one. wanted: take it for this type.
+    """
+    import pyarrow.compute as pc
+
+    found = _native(cells.type)
+    if found is None:
+        return None
+    written = text.column(cells)
+    type, why = (found, "typed so in the source") if found != "string" else _of_text(written, is_text)
+    if wanted and wanted != type:
+        type, why = wanted, "taken so as it is the target"
+    values, wrong = parse(written, type)
+    misfits = written.filter(wrong)
+    low, high = pc.min_max(values).as_py().values() if type in ("number", "integer") else (None, None)
+    return Profile(
+        name=name,
+        type=type,
+        why=why,
+        values=values,
+        missing=values.null_count - len(misfits),
+        misfits=len(misfits),
+        misfit=misfits[0].as_py() if len(misfits) else None,
+        distinct=pc.count_distinct(values, mode="only_valid").as_py(),
+        low=low,
+        high=high,
+    )
 
 
-def kind(cells: "pa.ChunkedArray") -> tuple[ColumnType, str]:
-    """The contract type of a column, and why."""
+def is_identifier(column: Profile) -> bool:
+    """Whether a column only names its rows: nearly unique text, or whole numbers that stand once each and count on."""
+    import pyarrow.compute as pc
+
+    if column.present < FEW:
+        return False
+    if column.type == "string":
+        return column.distinct >= 0.95 * column.present
+    if column.type != "integer" or column.distinct < column.present:
+        return False
+    if re.search(r"(^|[_ -])(id|uuid|guid|key|nr|no)$", column.name.lower()) or column.name.endswith("Id"):
+        return True
+    values = column.values.drop_null().combine_chunks()
+    rising = pc.less(values[:-1], values[1:])
+    is_monotone = pc.all(rising).as_py() or not pc.any(rising).as_py()
+    return bool(is_monotone or column.high - column.low + 1 == column.present)
+
+
+def _native(kind: Any) -> ColumnType | None:
     import pyarrow as pa
 
-    held = cells.type
-    if pa.types.is_dictionary(held):
-        held = held.value_type
-    if pa.types.is_boolean(held):
-        return "boolean", "typed so in the source"
-    if pa.types.is_integer(held):
-        return "integer", "typed so in the source"
-    if pa.types.is_floating(held) or pa.types.is_decimal(held):
-        return "number", "typed so in the source"
-    if pa.types.is_timestamp(held) or pa.types.is_date(held):
-        return "timestamp", "typed so in the source"
-    return _kind_of_text(cells)
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    of: list[tuple[ColumnType, tuple[Any, ...]]] = [
+        ("boolean", (pa.types.is_boolean,)),
+        ("integer", (pa.types.is_integer,)),
+        ("number", (pa.types.is_floating, pa.types.is_decimal)),
+        ("timestamp", (pa.types.is_timestamp, pa.types.is_date)),
+        ("string", (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)),
+    ]
+    return next((type for type, tests in of if any(test(kind) for test in tests)), None)
 
 
-def _kind_of_text(cells: "pa.ChunkedArray") -> tuple[ColumnType, str]:
-    texts_ = [text for text in _distinct(cells) if text.strip()]
-    if not texts_:
+def _of_text(cells: "pa.ChunkedArray", is_text: bool) -> tuple[ColumnType, str]:
+    """The type that all texts have; numbers and times may have a few misfits."""
+    import pyarrow.compute as pc
+
+    bare = pc.utf8_trim_whitespace(cells)
+    counted = bare.filter(pc.not_equal(bare, "")).value_counts()
+    texts, counts = _chunked(counted.field("values")), counted.field("counts")
+    total = pc.sum(counts).as_py()
+    if not total:
         return "string", "no value at all"
-    if {text.strip().lower() for text in texts_} <= WORDS:
-        return "boolean", "every value is yes or no"
-    if _all(texts_, "integer") and not any("." in text or "e" in text.lower() or _padded(text) for text in texts_):
-        return "integer", "every value is a whole number"
-    if _all(texts_, "number") and not any(_padded(text) for text in texts_):
-        return "number", "every value is a number"
-    if all(DATE.match(text.strip()) for text in texts_) and _all(texts_, "timestamp"):
-        return "timestamp", "every value is a date or time (ISO 8601)"
-    example = next((text for text in texts_ if not _is(text, "number")), texts_[0])
-    return "string", f"text such as '{example[:20]}'"
+    words = set(pc.utf8_lower(texts[:10]).to_pylist())
+    if len(texts) <= 10 and words <= WORDS:
+        return "boolean", f"every value is one of {', '.join(sorted(words))}"
+
+    def misfits(type: ColumnType) -> int:
+        wrong = parse(texts, type).wrong
+        return int(pc.sum(pc.if_else(wrong, counts, 0)).as_py())
+
+    # 007 is a code: as a number it would lose its zeros.
+    are_numbers = is_text and not pc.any(pc.match_substring_regex(texts, CODE)).as_py()
+    allowed = int(total * TOLERATED) if total >= ENOUGH else 0
+    if are_numbers and misfits("number") <= allowed:
+        fractions = pc.any(pc.match_substring_regex(texts, r"[.eE]")).as_py()
+        exact = misfits("integer") == misfits("number") and not fractions
+        return ("integer", "whole numbers") if exact else ("number", "numbers")
+    if misfits("timestamp") <= allowed:
+        return "timestamp", "dates or times (ISO 8601)"
+    values = f"{len(texts):,} values" if len(texts) > 1 else "one value"
+    return "string", f"text, {values} such as {texts[0].as_py()[:30]!r}"
 
 
-def facts(cells: "pa.ChunkedArray", kind: str) -> Facts:
-    """Count a column's cells as values of a type."""
-    import pyarrow.compute as pc
+def _chunked(values: Any) -> "pa.ChunkedArray":
+    import pyarrow as pa
 
-    typed, _ = values(texts(cells, kind), kind)
-    distinct = int(pc.count_distinct(typed, mode="only_valid").as_py())
-    known: dict[str, object] = {"rows": len(typed), "missing": typed.null_count, "distinct": distinct}
-    if distinct and kind in ("number", "integer"):
-        low, high = pc.min_max(typed).as_py().values()
-        present = typed.drop_null()
-        rising = pc.all(pc.greater(present[1:], present[:-1])).as_py() if len(present) > 1 else False
-        whole = kind == "integer" or bool(pc.all(pc.equal(present, pc.floor(present))).as_py())
-        known |= {"low": float(low), "high": float(high), "is_whole": whole, "is_rising": bool(rising)}
-    if kind == "string" and distinct <= FEW:
-        known["values"] = sorted(value for value in pc.unique(typed).to_pylist() if value is not None)
-    return Facts(**known)  # type: ignore[arg-type]
-
-
-def is_identifier(kind: str, facts: Facts) -> bool:
-    """Whether a column only names its rows: nearly unique text, or whole numbers that count up or stand once each."""
-    if facts.present < FEW:
-        return False
-    if kind == "string":
-        return facts.distinct > 0.9 * facts.present
-    if kind != "integer" or facts.distinct < facts.present or facts.low is None or facts.high is None:
-        return False
-    return facts.is_rising or facts.high - facts.low == facts.present - 1
-
-
-def _distinct(cells: "pa.ChunkedArray") -> list[str]:
-    import pyarrow.compute as pc
-
-    return [str(value) for value in pc.unique(cells).to_pylist() if value is not None]
-
-
-def _all(texts_: list[str], kind: str) -> bool:
-    return all(_is(text, kind) for text in texts_)
-
-
-def _is(text: str, kind: str) -> bool:
-    try:
-        parse(text, kind)
-    except (ValueError, OverflowError):
-        return False
-    return True
-
-
-def _padded(text: str) -> bool:
-    """007 is a code, not a number."""
-    bare = text.strip().lstrip("+-")
-    return len(bare) > 1 and bare[0] == "0" and bare[1].isdigit()
+    return pa.chunked_array([values])

@@ -1,92 +1,116 @@
 """Likely leaks: columns that tell the target all by themselves."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from ..contract import Column
-from .text import texts, values
+from ..contract import Task
+from . import text
+from .kinds import Profile
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
-
-    from .infer import Finding
+    from numpy.typing import NDArray
 
 ROWS = 5_000
-DEPTH = 6
-SUSPICIOUS = 0.98
-"""Score of one column alone, balanced accuracy or R2 on rows it was not fitted on, from which a person should look."""
+"""Judged on a sample of at most so many rows."""
+LEAST = 30
+SUSPICIOUS = 0.95
+"""Score (balanced accuracy or R2 on held-out rows) of one column alone from which a person should look."""
+OUTRIGHT = 0.02
+"""A leak has an error rate certainly below this; one strong sensor in a small table cannot show that."""
 
 
-def noted(
-    findings: "list[Finding]", table: "pa.Table", columns: dict[str, Column], target: str, task: str
-) -> "list[Finding]":
-    """The findings, with a note where a column alone predicts the target nearly perfectly.
+class Suspicion(NamedTuple):
+    """How well a column alone predicts the target, and whether that is too good for anything but a leak."""
 
-    Nothing is set aside for it: whether such a column is a leak or a good feature only a person knows.
+    score: float
+    is_outright: bool
+
+
+def suspicions(columns: list[Profile], target: Profile, task: Task) -> dict[str, Suspicion]:
+    """The columns that predict the target suspiciously well, by name.
+
+    Outright ones are all or nothing: when more than half of the columns are, the task is an easy one.
     """
-    sample = table.take(_sample(len(table)))
-    truth = texts(sample[target], columns[target].type)
-    marked = []
-    for finding in findings:
-        column = columns[finding.name]
-        if finding.name == target or column.ignore or column.type == "timestamp":
-            marked.append(finding)
-            continue
-        score = alone(_numbers(sample[finding.name], column.type), truth.to_pylist(), task)
-        if score >= SUSPICIOUS:
-            measure = "balanced accuracy" if task == "classification" else "R2"
-            note = (
-                f"possible leak: tells the target alone ({measure} {score:.3f}); if known only later, add ignore: leak"
-            )
-            marked.append(msgspec.structs.replace(finding, note=note))
-        else:
-            marked.append(finding)
-    return marked
-
-
-def alone(feature: "np.ndarray", truth: list[str | None], task: str) -> float:
-    """How well a small tree on one column tells the target, on three held-out folds; 0 when it cannot be judged."""
     import numpy as np
-    from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    known = np.array([value is not None for value in truth])
-    names = np.array([value for value in truth if value is not None], dtype=object)
-    x = feature[known].reshape(-1, 1)
-    if len(names) < 30:
-        return 0.0
-    if task == "regression":
-        y: Any = names.astype(float)
-        folds: Any = KFold(3, shuffle=True, random_state=0)
-        answers = cross_val_predict(DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=5), x, y, cv=folds)
-        spread = float(np.sum((y - y.mean()) ** 2))
-        return 1 - float(np.sum((y - answers) ** 2)) / spread if spread else 0.0
-    _, y = np.unique(names.astype(str), return_inverse=True)
-    if np.bincount(y).min() < 3:
-        keep = np.isin(y, np.flatnonzero(np.bincount(y) >= 3))
-        x, y = x[keep], y[keep]
-    if len(np.unique(y)) < 2:
-        return 0.0
-    folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    answers = cross_val_predict(DecisionTreeClassifier(max_depth=DEPTH, class_weight="balanced"), x, y, cv=folds)
-    return float(np.mean([np.mean(answers[y == code] == code) for code in np.unique(y)]))
+    known = np.flatnonzero(target.values.is_valid().to_numpy())
+    chosen = np.sort(np.random.default_rng(0).permutation(known)[:ROWS])
+    if len(chosen) < LEAST:
+        return {}
+    truth = target.values.take(chosen)
+    found = {}
+    for column in columns:
+        x = _numbers(column.values.take(chosen))
+        if task == "classification":
+            found[column.name] = _classes(x, _codes(truth), can_rename=column.type != "number")
+        else:
+            found[column.name] = _amounts(x, _numbers(truth))
+    found = {name: suspicion for name, suspicion in found.items() if suspicion.score >= SUSPICIOUS}
+    outright = sum(suspicion.is_outright for suspicion in found.values())
+    if outright > len(columns) / 2:
+        found = {name: Suspicion(suspicion.score, False) for name, suspicion in found.items()}
+    return found
 
 
-def _numbers(cells: "pa.ChunkedArray", kind: str) -> "np.ndarray":
-    """A column as numbers: text by its rank, null as -1e18."""
+def _classes(x: "NDArray[np.float64]", y: "NDArray[np.int64]", can_rename: bool) -> Suspicion:
+    """Balanced accuracy of a tree on three held-out folds."""
+    import numpy as np
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier
+
+    often = np.bincount(y)[y] >= 3
+    x, y = x[often], y[often]
+    sizes = np.bincount(y)[np.unique(y)]
+    if len(sizes) < 2 or np.isnan(x).all():
+        return Suspicion(0.0, False)
+    tree = DecisionTreeClassifier(class_weight="balanced", max_leaf_nodes=64, random_state=0)
+    answers = cross_val_predict(tree, x.reshape(-1, 1), y, cv=StratifiedKFold(3, shuffle=True, random_state=0))
+    errors = np.array([np.sum(answers[y == code] != code) for code in np.unique(y)])
+    # Rule of three (Hanley & Lippman-Hand 1983): no error in n rows means an error rate below 3/n, 95 % sure.
+    ceiling = float(np.mean((errors + 3) / sizes))
+    return Suspicion(float(1 - np.mean(errors / sizes)), ceiling <= OUTRIGHT or (can_rename and _renames(x, y)))
+
+
+def _amounts(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> Suspicion:
+    """R2 of a tree on three held-out folds, or the squared correlation when that is higher."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.tree import DecisionTreeRegressor
+
+    there = ~np.isnan(x)
+    if there.sum() < LEAST or np.ptp(x[there]) == 0 or np.ptp(y[there]) == 0:
+        return Suspicion(0.0, False)
+    folds = KFold(3, shuffle=True, random_state=0)
+    tree = DecisionTreeRegressor(max_leaf_nodes=256, random_state=0)
+    answers = cross_val_predict(tree, x.reshape(-1, 1), y, cv=folds)
+    score = float(1 - np.sum((y - answers) ** 2) / np.sum((y - y.mean()) ** 2))
+    straight = float(np.corrcoef(x[there], y[there])[0, 1] ** 2)
+    ordered = float(pd.Series(x[there]).corr(pd.Series(y[there]), method="spearman") ** 2)
+    return Suspicion(max(score, straight if there.all() else 0.0), score >= 0.999 or max(straight, ordered) >= 0.99999)
+
+
+def _renames(x: "NDArray[np.float64]", y: "NDArray[np.int64]") -> bool:
+    """Whether every value stands for one class and every class for one value: the target under another name."""
+    import numpy as np
+
+    pairs = np.unique(np.column_stack([np.nan_to_num(x, nan=-1e300), y]), axis=0)
+    return len(pairs) == len(np.unique(pairs[:, 0])) == len(np.unique(pairs[:, 1]))
+
+
+def _codes(values: Any) -> "NDArray[np.int64]":
+    import numpy as np
+
+    return np.asarray(np.unique(np.asarray(text.column(values).to_pylist(), dtype=str), return_inverse=True)[1])
+
+
+def _numbers(values: Any) -> "NDArray[np.float64]":
+    """Text by its place among the values, times in microseconds, null as NaN."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    typed, _ = values(texts(cells, kind), kind)
-    if kind == "string":
-        typed = typed.dictionary_encode().indices
-    return np.asarray(pc.fill_null(typed.cast(pa.float64()), -1e18), dtype=np.float64)
-
-
-def _sample(rows: int) -> "np.ndarray":
-    import numpy as np
-
-    return np.sort(np.random.default_rng(0).choice(rows, min(rows, ROWS), replace=False))
+    if pa.types.is_string(values.type):
+        values = values.combine_chunks().dictionary_encode().indices
+    elif pa.types.is_timestamp(values.type):
+        values = values.cast(pa.int64())
+    return np.asarray(values.cast(pa.float64(), safe=False).to_pandas(), dtype=np.float64)

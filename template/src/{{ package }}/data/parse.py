@@ -22,7 +22,7 @@ LARGEST = str(2**63 - 1)
 
 
 class Parsed(NamedTuple):
-    """values: of the contract's type, null where the text was null or wrong. wrong: true where it is not of the type."""
+    """values: of the contract's type, null where the text was null or wrong. wrong: true where it is not of it."""
 
     values: "pa.ChunkedArray"
     wrong: "pa.ChunkedArray"
@@ -107,7 +107,8 @@ def _integers(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
     signed = pc.replace_substring_regex(whole, INTEGER, r"\1\2")
     digits = pc.utf8_ltrim(signed, "-")
     length = pc.binary_length(digits)
-    fits = pc.or_(pc.less(length, len(LARGEST)), pc.and_(pc.equal(length, len(LARGEST)), pc.less_equal(digits, LARGEST)))
+    is_longest = pc.equal(length, len(LARGEST))
+    fits = pc.or_(pc.less(length, len(LARGEST)), pc.and_(is_longest, pc.less_equal(digits, LARGEST)))
     return _where(fits, signed).cast(pa.int64())
 
 

@@ -43,10 +43,14 @@ def read(source: Source, name: str) -> "pa.Table":
 
     A cell that is not of its column's type stays as it is written: validation says so. Raises ProjectError.
     """
+    return written(load(source, f"contract.yaml: sources.{name}", list(source.columns)).rows, source.columns)
+
+
+def written(rows: "pa.Table", columns: dict[str, Column]) -> "pa.Table":
+    """Rows as a source gives them, as canonical text."""
     import pyarrow as pa
 
-    rows = load(source, f"contract.yaml: sources.{name}", list(source.columns)).rows
-    return pa.table({column: _written(rows[column], spec.type) for column, spec in source.columns.items()})
+    return pa.table({name: _written(rows[name], spec.type) for name, spec in columns.items()})
 
 
 def normalised(rows: "pa.Table", columns: dict[str, Column]) -> "pa.Table":

@@ -1,186 +1,133 @@
-"""Validate: rows held against the contract. Good ones become the versioned table, bad ones go to quarantine."""
+"""validate: good rows to the typed table, bad ones to quarantine; too many bad ones stop the step."""
 
-import json
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from .. import tables
-from ..contract import Contract, Source
+from ..contract import Contract
 from ..errors import Refused
 from ..store import Store
-from .text import values
+from . import quarantine
+from .check import Fault, check
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 
-class Broken(msgspec.Struct, frozen=True):
-    """One row that breaks the contract: its place, the first rule it breaks, where, and the value."""
+class SourceValidated(msgspec.Struct, frozen=True):
+    """Rows of one source: `new` since the last run, of which `bad`; all that are `valid` or in `quarantine` by now."""
 
-    place: int
-    rule: str
-    column: str
-    value: str | None
-
-
-class Checked(msgspec.Struct, frozen=True):
-    """One source: rows that were new to the table, and that went to quarantine by rule ("column: rule")."""
-
-    good: int
+    new: int
+    bad: int
+    valid: int
     quarantined: int
-    rules: dict[str, int]
     version: int | None
+    rules: dict[str, int]
+    """Faults of all rows in quarantine, by column and rule."""
 
 
 class Validated(msgspec.Struct, frozen=True):
-    """What was found, by source."""
-
-    sources: dict[str, Checked]
+    sources: dict[str, SourceValidated]
 
     def text(self) -> str:
-        return "; ".join(
-            f"{name} {found.good:,} new valid rows"
-            + (f", {found.quarantined:,} to quarantine" if found.quarantined else "")
-            for name, found in self.sources.items()
-        )
+        """One line for the terminal."""
+        said = []
+        for name, found in self.sources.items():
+            new = found.new - found.bad
+            line = f"{name} {found.valid:,} valid rows, {new:,} new, {found.quarantined:,} in quarantine"
+            rules = ", ".join(f"{rule} {count:,}" for rule, count in list(found.rules.items())[:3])
+            said.append(f"{line} ({rules})" if rules else line)
+        return "; ".join(said)
+
+
+class _Judged(NamedTuple):
+    """One source: its raw rows, the typed good ones with `_row` (in raw order), and what is wrong with the others.
+
+    `base` and `bad`: rows that count for the limit, and how many of them are bad.
+    """
+
+    raw: "pa.Table"
+    good: "pa.Table"
+    faults: list[Fault]
+    base: int
+    bad: int
+    stale: bool
+    """The typed table holds rows or types that are no longer valid and has to be written anew."""
+
+
+def check_rows(contract: Contract, name: str, rows: "pa.Table") -> tuple["pa.Table", "pa.Array"]:
+    """The valid ones of a source's rows of text, in the contract's types, and their places among `rows`."""
+    import pyarrow as pa
+
+    typed, faults = check(contract, name, rows)
+    bad = {fault.place for fault in faults}
+    kept = pa.array([place for place in range(len(rows)) if place not in bad], pa.int64())
+    return typed.take(kept), kept
 
 
 def validate(contract: Contract, store: Store) -> Validated:
-    """Check what collect brought and this step has not seen; everything again when the source's contract has changed.
+    """Hold all raw rows against the contract and bring tables and quarantine in line with the result.
 
-    Raises Refused when more than the quarantine limit of the new rows is bad: they are in quarantine then, no good row
-    was taken, and the sentence names the commonest rules.
+    Running it again changes nothing. When the contract has changed, rows move in and out of quarantine, and a typed
+    table that no longer fits is written anew (older versions stay). Raises Refused when more than `quarantine_limit` of
+    the new rows are bad (of all rows, when valid ones became bad): they stay in quarantine, and no good row is written.
     """
-    return Validated({name: _validate(contract, store, name) for name in contract.sources})
+    judged = {name: _judge(contract, store, name) for name in contract.sources}
+    over = {name for name, found in judged.items() if found.bad > contract.quarantine_limit * found.base}
+    quarantine.keep(
+        store,
+        {name: quarantine.entries(name, found.raw, found.faults, name in over) for name, found in judged.items()},
+    )
+    for name in judged:
+        if name in over:
+            raise Refused(_refusal(contract, name, judged[name]))
+    return Validated({name: _write(store, name, found) for name, found in judged.items()})
 
 
-def _validate(contract: Contract, store: Store, name: str) -> Checked:
-    source = contract.sources[name]
-    digest, key = _digest(contract, source), f"contracts/{name}.txt"
-    again = (store.read(key) or b"").decode() != digest
-    raw = tables.read(store, f"raw_{name}")
-    quarantined = tables.read(store, "quarantine") if tables.version(store, "quarantine") is not None else None
-    new = raw if again else _unseen(store, name, raw, quarantined)
-    good, kept, broken = check_rows(contract, name, new)
-    if again and quarantined is not None:
-        # The old verdicts were by other rules.
-        tables.replace(
-            store, "quarantine", quarantined.filter([held != name for held in quarantined["source"].to_pylist()])
-        )
-    if broken:
-        tables.append_new(store, "quarantine", _quarantine(name, new, broken), "_row")
-    rules = dict(Counter(f"{row.column}: {row.rule}" for row in broken).most_common())
-    if len(broken) > contract.quarantine_limit * len(new):
-        worst = ", ".join(f"{rule} ({count:,} rows)" for rule, count in list(rules.items())[:3])
-        raise Refused(
-            f"{source.uri}: {len(broken):,} of {len(new):,} new rows break the contract, more than quarantine_limit "
-            f"{contract.quarantine_limit:.0%}: {worst}. Correct the data or contract.yaml; the rows are in quarantine."
-        )
-    added = _add(store, name, good.append_column("_row", new["_row"].take(kept)), again)
-    store.write(key, digest.encode())
-    return Checked(added, len(broken), rules, tables.version(store, name))
-
-
-def _add(store: Store, name: str, rows: "pa.Table", again: bool) -> int:
+def _judge(contract: Contract, store: Store, name: str) -> _Judged:
     import pyarrow as pa
 
-    held = 0 if again or tables.version(store, name) is None else tables.rows(store, name)
-    numbered = rows.append_column("_seq", pa.array(range(held, held + len(rows)), pa.int64()))
-    if again:
-        tables.replace(store, name, numbered)
-        return len(rows)
-    return tables.append_new(store, name, numbered, "_row")
+    raw = tables.read(store, f"raw_{name}").sort_by("_seq")
+    typed, faults = check(contract, name, raw)
+    identities = raw["_row"].to_pylist()
+    bad = {fault.place for fault in faults}
+    kept = pa.array([place for place in range(len(raw)) if place not in bad], pa.int64())
+    good = typed.take(kept).append_column("_row", raw["_row"].take(kept))
+    valid = tables.read(store, name) if tables.version(store, name) is not None else None
+    before = set(valid["_row"].to_pylist()) if valid is not None else set()
+    stale = not before <= set(good["_row"].to_pylist())
+    known = set() if stale else before | quarantine.held(store, name).settled
+    base = sum(identity not in known for identity in identities)
+    worse = sum(identities[place] not in known for place in bad)
+    stale = stale or (valid is not None and valid.drop_columns(["_seq"]).schema.names != good.schema.names)
+    stale = stale or (valid is not None and valid.drop_columns(["_seq"]).schema.types != good.schema.types)
+    return _Judged(raw, good, faults, base, worse, stale)
 
 
-def check_rows(contract: Contract, name: str, rows: "pa.Table") -> "tuple[pa.Table, list[int], list[Broken]]":
-    """Hold rows of text against a source of the contract: the good ones typed, their places, and the broken ones."""
-    import pyarrow as pa
-
-    source = contract.sources[name]
-    typed: dict[str, pa.Array] = {}
-    broken: dict[int, Broken] = {}
-    for column, spec in source.columns.items():
-        typed[column], wrong = values(rows[column], spec.type)
-        for place in _places(wrong):
-            broken.setdefault(place, Broken(place, f"is not of type {spec.type}", column, rows[column][place].as_py()))
-    table = pa.table(typed)
-    parsed = [place for place in range(len(rows)) if place not in broken]
-    for row in _rule_breaks(contract, source, table.take(parsed), parsed):
-        broken.setdefault(row.place, row)
-    kept = [place for place in parsed if place not in broken]
-    return table.take(kept), kept, [broken[place] for place in sorted(broken)]
-
-
-def _rule_breaks(contract: Contract, source: Source, table: "pa.Table", places: list[int]) -> list[Broken]:
-    """Pandera's failure cases for nulls, ranges and values."""
-    import pandera.errors
-    import pandera.pandas as pandera
-
-    checks = {}
-    for name, spec in source.columns.items():
-        rules = [
-            *([pandera.Check.ge(spec.min, error=f"is below {spec.min:g}")] if spec.min is not None else []),
-            *([pandera.Check.le(spec.max, error=f"is above {spec.max:g}")] if spec.max is not None else []),
-            *([pandera.Check.isin(spec.values, error="is not one of values")] if spec.values else []),
-        ]
-        nullable = spec.nullable and name not in (contract.target, source.time)
-        checks[name] = pandera.Column(checks=rules, nullable=nullable, required=True)
-    try:
-        pandera.DataFrameSchema(checks).validate(_frame(table), lazy=True)
-    except pandera.errors.SchemaErrors as error:
-        return [_broken(case, places) for case in error.failure_cases.to_dict("records")]
-    return []
+def _write(store: Store, name: str, found: _Judged) -> SourceValidated:
+    if found.stale:
+        held = tables.read(store, name)["_seq"]
+        # Numbers go on instead of starting anew: whoever has seen the table up to one of them sees that it moved.
+        tables.replace(store, name, tables.numbered(found.good, "_seq", 1 + max(held.to_pylist(), default=-1)))
+    else:
+        tables.append_new(store, name, found.good, "_row", number="_seq")
+    rules: dict[str, int] = {}
+    for fault in found.faults:
+        rules[f"{fault.column}: {fault.rule}"] = rules.get(f"{fault.column}: {fault.rule}", 0) + 1
+    return SourceValidated(
+        new=found.base,
+        bad=found.bad,
+        valid=len(found.good),
+        quarantined=len(found.raw) - len(found.good),
+        version=tables.version(store, name),
+        rules=dict(sorted(rules.items(), key=lambda item: -item[1])),
+    )
 
 
-def _frame(table: "pa.Table") -> "pd.DataFrame":
-    """Columns that can hold null without becoming floats."""
-    import pandas as pd
-    import pyarrow as pa
-
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype("pyarrow")}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
-    return frame
-
-
-def _broken(case: dict[str, Any], places: list[int]) -> Broken:
-    is_null = case["check"] == "not_nullable"
-    value = None if is_null else str(case["failure_case"])
-    return Broken(places[int(case["index"])], "is null" if is_null else str(case["check"]), str(case["column"]), value)
-
-
-def _quarantine(name: str, rows: "pa.Table", broken: list[Broken]) -> "pa.Table":
-    import pyarrow as pa
-
-    held = rows.take([row.place for row in broken]).to_pylist()
-    columns = {
-        "source": [name] * len(broken),
-        "_row": [row["_row"] for row in held],
-        "rule": [row.rule for row in broken],
-        "column": [row.column for row in broken],
-        "value": [row.value for row in broken],
-        "row": [json.dumps({k: v for k, v in row.items() if k != "_row"}, ensure_ascii=False) for row in held],
-    }
-    return pa.table({key: pa.array(value, pa.string()) for key, value in columns.items()})
-
-
-def _unseen(store: Store, name: str, raw: "pa.Table", quarantined: "pa.Table | None") -> "pa.Table":
-    seen: set[str] = set()
-    if tables.version(store, name) is not None:
-        seen |= set(tables.read(store, name)["_row"].to_pylist())
-    if quarantined is not None:
-        seen |= set(quarantined["_row"].to_pylist())
-    return raw.filter([row not in seen for row in raw["_row"].to_pylist()])
-
-
-def _places(mask: "pa.Array") -> list[int]:
-    return [place for place, is_wrong in enumerate(mask.to_pylist()) if is_wrong]
-
-
-def _digest(contract: Contract, source: Source) -> str:
-    import hashlib
-
-    rules = [msgspec.to_builtins(source.columns), source.time, contract.target]
-    return hashlib.sha256(msgspec.json.encode(rules)).hexdigest()
+def _refusal(contract: Contract, name: str, found: _Judged) -> str:
+    return (
+        f"{name}: {found.bad:,} of {found.base:,} new rows break the contract, more than the "
+        f"{contract.quarantine_limit:.0%} it allows: {quarantine.top(found.faults)}. They are in table quarantine; "
+        "correct the source or its columns in contract.yaml, or raise quarantine_limit there."
+    )

@@ -1,0 +1,118 @@
+"""A column as the contract should say it, and what a person should know about it."""
+
+import math
+from collections.abc import Callable
+
+import msgspec
+
+from ..contract import Column
+from .kinds import Profile, is_identifier
+from .leaks import Suspicion
+
+VALUES, REPEATED = 20, 3
+"""Text is closed (`values`) with at most so many values, each seen at least so often: then a new one is unlikely."""
+SLICE_VALUES = 12
+ENTITIES = 50
+"""An entity of more values is no feature but a name."""
+HIGH = 50
+
+
+def useless(column: Profile) -> str | None:
+    """Why nothing can be learnt from a column, if so."""
+    if column.distinct == 0:
+        return "empty"
+    if column.distinct == 1 and not column.missing:
+        return "constant"
+    return "identifier" if is_identifier(column) else None
+
+
+def column(
+    found: Profile, target: str, time: str | None, is_entity: bool, suspect: Suspicion | None
+) -> tuple[Column, str]:
+    """A column as the contract says it, and the note for a person."""
+    is_key = found.name in (target, time)
+    ignore, notes = None, []
+    if found.name == target:
+        notes.append("the target")
+    elif found.name == time:
+        notes.append("the event time")
+    else:
+        ignore, notes = _set_aside(found, is_entity, suspect)
+    if found.missing:
+        share = f"{found.missing:,} of {found.rows:,} rows have none"
+        notes.append(f"{share} and go to quarantine" if is_key else share)
+    if found.misfits:
+        notes.append(f"{found.misfits:,} such as {found.misfit!r} are no {found.type} and go to quarantine")
+    low, high = (None, None) if ignore == "identifier" else _range(found)
+    values = None
+    if found.type == "string" and found.name != target and found.distinct <= VALUES and not ignore:
+        counts = found.counts()
+        values = list(counts) if counts and min(counts.values()) >= REPEATED else None
+    nullable = bool(found.missing) and not is_key
+    return Column(found.type, nullable, low, high, values, ignore), "; ".join(notes)
+
+
+def _set_aside(column: Profile, is_entity: bool, suspect: Suspicion | None) -> tuple[str | None, list[str]]:
+    """Why the model must not see a column (None: it may), and what to say about it."""
+    reason = useless(column)
+    if is_entity:
+        return ("entity" if reason == "identifier" or column.distinct > ENTITIES else None), ["the entity"]
+    said = {
+        "empty": "ignored: no value in any row",
+        "constant": "ignored: one value in every row",
+        "identifier": f"ignored: an identifier ({column.distinct:,} values in {column.present:,} rows)",
+    }
+    if reason:
+        return reason, [said[reason]]
+    if suspect and suspect.is_outright:
+        return "leak", [
+            f"ignored as a leak: it alone tells the target (score {suspect.score:.3f}); if not, delete ignore"
+        ]
+    notes = []
+    if suspect:
+        notes.append(f"possible leak: it alone tells the target (score {suspect.score:.3f}); known when predicting?")
+    if column.type == "timestamp":
+        notes.append(f"an event time? Then say --time {column.name!r}")
+    if column.type == "string" and column.distinct > HIGH:
+        notes.append(f"high cardinality: {column.distinct:,} values")
+    return None, notes
+
+
+def _range(column: Profile) -> tuple[float | None, float | None]:
+    """One full span beyond what was seen on either side; not below zero when nothing was."""
+    if column.type not in ("number", "integer") or column.distinct < 2:
+        return None, None
+    span = column.high - column.low
+    low = 0.0 if column.low >= 0 else _rounded(column.low - span, math.floor)
+    high = 0.0 if column.high <= 0 and column.high + span <= 0 else _rounded(column.high + span, math.ceil)
+    return (low, high) if math.isfinite(span) else (None, None)
+
+
+def _rounded(value: float, outwards: Callable[[float], int]) -> float:
+    """Two significant digits."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    places = 1 - math.floor(math.log10(abs(value)))
+    scaled = outwards(float(f"{value}e{places}"))
+    return float(f"{scaled}e{-places}")
+
+
+def learnable(specs: dict[str, Column], target: str, time: str | None) -> dict[str, Column]:
+    """Where everything would be ignored, leaks and identifiers are not."""
+    if any(not spec.ignore for name, spec in specs.items() if name not in (target, time)) or time:
+        return specs
+    return {
+        name: msgspec.structs.replace(spec, ignore=None) if spec.ignore in ("leak", "identifier", "entity") else spec
+        for name, spec in specs.items()
+    }
+
+
+def slices(columns: dict[str, Profile], specs: dict[str, Column], target: str) -> list[str]:
+    """Up to two columns of few values, to be evaluated apart."""
+    fit = [
+        name
+        for name, spec in specs.items()
+        if name != target and not spec.ignore and spec.type in ("string", "boolean")
+        if 2 <= columns[name].distinct <= SLICE_VALUES
+    ]
+    return fit[:2]
