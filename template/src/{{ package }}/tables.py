@@ -31,7 +31,15 @@ def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
 def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any]]:
     """The rows whose column holds a value, without reading the files that cannot."""
     table = _open(store, name)
-    return [] if table is None else table.to_pyarrow_table(filters=[(column, "=", value)]).to_pylist()
+    if table is None:
+        return []
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # Delta may hand out string views, which Arrow cannot compare with a string.
+    wanted = pc.field(column).cast(pa.string()) == value
+    found: list[dict[str, Any]] = table.to_pyarrow_dataset().to_table(filter=wanted).to_pylist()
+    return found
 
 
 def rows(store: Store, name: str) -> int:

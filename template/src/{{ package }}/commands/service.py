@@ -36,7 +36,7 @@ def score(
 
     context = context_of()
     target = output or context.settings.home / "scores.parquet"
-    scored = score_rows(context.contract, context.store, context.settings, rows, target)
+    scored = score_rows(context.contract, context.store, context.settings, rows, output=target)
     show_json(scored) if json else print(f"{scored.rows} rows scored with version {scored.version} -> {scored.output}")
 
 

@@ -100,8 +100,8 @@ def broken_rows(contract: Contract, rows: list[dict[str, Any]], total: int) -> l
 
 
 def requests(contract: Contract, rows: "pa.Table") -> list[dict[str, Any]]:
-    """Rows as a client sends them: the contract's fields, and the view columns the table carries."""
-    names = [name for name in rows.column_names if name in contract.fields or "__" in name]
+    """Rows as a client sends them: the contract's fields; the features of views are for the service to look up."""
+    names = [name for name in rows.column_names if name in contract.fields]
     return [{name: _plain(value) for name, value in row.items()} for row in rows.select(names).to_pylist()]
 
 

@@ -45,7 +45,7 @@ def expect(holds: bool, sentence: str) -> None:
 
 def send(scene: Scene, rows: "pa.Table") -> Evidence:
     """Post rows one by one; remembers their prediction ids with the true labels."""
-    bodies = requests(scene.context.contract, joined(scene, rows))
+    bodies = requests(scene.context.contract, rows)
     truths = labels(scene.context.contract, rows)
     slowest = 0.0
     started = time.perf_counter()
@@ -62,12 +62,6 @@ def send(scene: Scene, rows: "pa.Table") -> Evidence:
         "mean_ms": round(1000 * seconds / len(bodies), 2),
         "slowest_ms": round(1000 * slowest, 1),
     }
-
-
-def joined(scene: Scene, rows: "pa.Table") -> "pa.Table":
-    from ..features.offline import join
-
-    return join(scene.context.contract, scene.context.store, rows)
 
 
 def hand_in(scene: Scene) -> Evidence:

@@ -11,7 +11,7 @@ from ..errors import Refused
 from .replay import drifted, requests, sample
 from .retrain import retrain
 from .run import chain, run
-from .scene import Evidence, Scene, expect, failed, hand_in, joined, send
+from .scene import Evidence, Scene, expect, failed, hand_in, send
 from .steps import Context
 
 TRAFFIC = 400
@@ -96,7 +96,7 @@ def promote_live(scene: Scene) -> Evidence:
 
 
 def traffic(scene: Scene) -> Evidence:
-    """Requests like the data the model knows, each with the feature values of its own time."""
+    """Requests like the data the model knows; the service looks up the features as of each request's time."""
     return send(scene, sample(scene.stage.past, TRAFFIC, seed=1))
 
 
@@ -193,10 +193,12 @@ def batch_equals_online(scene: Scene) -> Evidence:
     from ..serving.batch import score
 
     context = scene.context
+    run(context, "materialize")
     output = context.settings.home / "scores.parquet"
-    score(context.contract, context.store, context.settings, None, output)
+    score(context.contract, context.store, context.settings, output=output)
     batch = np.stack([np.atleast_1d(value) for value in pq.read_table(output)["prediction"].to_pylist()])
-    rows = requests(context.contract, joined(scene, tables.read(context.store, context.contract.examples_name)))
+    examples = tables.read(context.store, context.contract.examples_name)
+    rows = requests(context.contract, examples)
     online: list[Any] = []
     for start in range(0, len(rows), 1000):
         answer = scene.service.invoke(rows[start : start + 1000])
