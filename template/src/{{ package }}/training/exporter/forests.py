@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 from sklearn import ensemble as sk
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from .graph import Graph, Unsupported
@@ -14,7 +13,6 @@ from .matrix import Matrix, tensor
 from .trees import Tree, ensemble, of_histogram, of_tree
 
 FOREST_CLASSIFIERS = (sk.RandomForestClassifier, sk.ExtraTreesClassifier)
-CONSTANT = ("prior", "constant", "most_frequent")
 FOREST_REGRESSORS = (sk.RandomForestRegressor, sk.ExtraTreesRegressor)
 
 
@@ -43,20 +41,6 @@ def classifier(graph: Graph, model: Any, matrix: Matrix) -> str | None:
         classes = len(model.classes_)
         return _averaged(graph, model, matrix, [1] if classes == 2 else list(range(classes)))
     return None
-
-
-def constant(graph: Graph, model: Any, rows: str, is_classifier: bool) -> str | None:
-    """What a dummy answers to every row: double [N, 1] or [N, classes]. rows: any tensor with N rows."""
-    if is_classifier and isinstance(model, DummyClassifier) and model.strategy in CONSTANT:
-        answer = model.predict_proba(np.zeros((1, 1)))
-        answer = answer[:, 1:] if len(model.classes_) == 2 else answer
-    elif not is_classifier and isinstance(model, DummyRegressor):
-        answer = model.predict(np.zeros((1, 1))).reshape(1, 1)
-    else:
-        return None
-    count = graph.add("Slice", graph.add("Shape", rows), *(graph.constant([n], np.int64) for n in (0, 1)))
-    shape = graph.add("Concat", count, graph.constant([1], np.int64), axis=0)
-    return graph.add("Expand", graph.constant(answer), shape)
 
 
 def _histogram(graph: Graph, model: Any, matrix: Matrix) -> str:

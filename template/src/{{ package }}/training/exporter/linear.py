@@ -101,4 +101,4 @@ def certainty(graph: Graph, raw: str, classes: int) -> str:
     if classes == 2:
         return graph.cast(graph.add("Greater", raw, graph.constant(0.0)), TensorProto.DOUBLE)
     best = graph.add("ArgMax", raw, axis=1, keepdims=0)
-    return graph.add("OneHot", best, graph.constant(classes, np.int64), graph.constant([0.0, 1.0]), axis=1)
+    return graph.add("Gather", graph.constant(np.eye(classes)), best, axis=0)

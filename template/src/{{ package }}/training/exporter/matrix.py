@@ -42,6 +42,12 @@ def width(matrix: Matrix) -> int:
     return sum(block.width for block in matrix)
 
 
+def has_text(matrix: Matrix) -> bool:
+    """Is there a coded string that no encoder has made a number?"""
+    tables = [block.table for block in matrix if isinstance(block, Coded)]
+    return any(isinstance(value, str) for table in tables for value in table.ravel())
+
+
 def select(graph: Graph, matrix: Matrix, columns: list[int]) -> Matrix:
     """The columns at these places, in this order."""
     owner = [(block, i) for block in matrix for i in range(block.width)]

@@ -8,37 +8,10 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from ...schema import Schema
-from . import forests, linear, neural
+from . import constants, forests, linear, neural
 from .graph import Graph, Unsupported
-from .matrix import Coded, Matrix, Numbers, without_needless
+from .matrix import Matrix, Numbers, has_text, without_needless
 from .preprocessing import strings, transform
-
-
-def export(model: Any, schema: Schema, values: list[list[str]]) -> bytes:
-    """The fitted model as ONNX bytes: the same for the same model.
-
-    values: of each categorical input the strings seen in training. The graph's inputs are "numeric" double [N, k] and
-    "categorical" int64 [N, c] (place in the metadata's vocabulary, -1 when not there), each only when it has columns;
-    its output "prediction" is double [N] or [N, classes]. Raises Unsupported when there is no exact form.
-    """
-    graph = Graph(len(schema.numeric), len(schema.categorical))
-    steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
-    matrix: Matrix = [Numbers("numeric", len(schema.numeric))] if schema.numeric else []
-    matrix += [strings(column, names) for column, names in enumerate(values)]
-    with warnings.catch_warnings():
-        # The encoders are asked about an unknown value, and about arrays without names, on purpose.
-        warnings.simplefilter("ignore")
-        for step in steps[:-1]:
-            matrix = transform(graph, step, matrix)
-    if any(isinstance(block, Coded) and block.table.dtype == object and _is_text(block) for block in matrix):
-        raise Unsupported("strings that reach the estimator itself have no ONNX form here")
-    matrix, kept = without_needless(matrix, values)
-    answer = _answer(graph, steps[-1], matrix, schema)
-    return graph.finish(answer, schema.width, dict(zip(schema.categorical, kept, strict=True)))
-
-
-def _is_text(block: Coded) -> bool:
-    return any(isinstance(value, str) for value in block.table.ravel())
 
 
 class _Family(Protocol):
@@ -50,20 +23,47 @@ class _Family(Protocol):
 FAMILIES: tuple[_Family, ...] = (forests, linear, neural)
 
 
-def _answer(graph: Graph, estimator: Any, matrix: Matrix, schema: Schema) -> str:
-    rows = "numeric" if schema.numeric else "categorical"
-    if schema.task == "regression":
-        for family in FAMILIES:
-            if (found := family.regressor(graph, estimator, matrix)) is not None:
-                return found
-        if (found := forests.constant(graph, estimator, rows, False)) is not None:
+def export(model: Any, schema: Schema, values: list[list[str]]) -> bytes:
+    """The fitted model as ONNX bytes: the same for the same model.
+
+    values: of each categorical input the strings seen in training. The graph's inputs are "numeric" double [N, k] and
+    "categorical" int64 [N, c] (place in the metadata's vocabulary, -1 when not there), each only when it has columns;
+    its output "prediction" is double [N] or [N, classes]. Raises Unsupported when there is no exact form.
+    """
+    graph = Graph(len(schema.numeric), len(schema.categorical))
+    steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    answer = constants.constant(graph, steps[-1], rows="numeric" if schema.numeric else "categorical")
+    kept: list[list[str]] = [[] for _ in schema.categorical]
+    if answer is None:
+        matrix, kept = without_needless(_prepared(graph, steps[:-1], schema, values), values)
+        answer = _estimated(graph, steps[-1], matrix, schema)
+    if schema.task == "classification":
+        answer = _every_class(graph, answer, steps[-1].classes_, schema)
+    return graph.finish(answer, schema.width, dict(zip(schema.categorical, kept, strict=True)))
+
+
+def _prepared(graph: Graph, steps: list[Any], schema: Schema, values: list[list[str]]) -> Matrix:
+    matrix: Matrix = [Numbers("numeric", len(schema.numeric))] if schema.numeric else []
+    matrix += [strings(column, names) for column, names in enumerate(values)]
+    with warnings.catch_warnings():
+        # The encoders are asked about an unknown value, and about arrays without names, on purpose.
+        warnings.simplefilter("ignore")
+        for step in steps:
+            matrix = transform(graph, step, matrix)
+    if has_text(matrix):
+        raise Unsupported("strings that reach the estimator itself have no ONNX form here")
+    return matrix
+
+
+def _estimated(graph: Graph, estimator: Any, matrix: Matrix, schema: Schema) -> str:
+    """Of a regression the value, of two classes the probability of the second: [N, 1]; else [N, classes]."""
+    for family in FAMILIES:
+        if schema.task == "regression":
+            found = family.regressor(graph, estimator, matrix)
+        else:
+            found = family.classifier(graph, estimator, matrix) if is_classifier(estimator) else None
+        if found is not None:
             return found
-    elif is_classifier(estimator):
-        for family in FAMILIES:
-            if (found := family.classifier(graph, estimator, matrix)) is not None:
-                return _every_class(graph, found, estimator.classes_, schema)
-        if (found := forests.constant(graph, estimator, rows, True)) is not None:
-            return _every_class(graph, found, estimator.classes_, schema)
     raise Unsupported(f"{type(estimator).__name__} has no exact ONNX form")
 
 
@@ -71,9 +71,7 @@ def _every_class(graph: Graph, found: str, classes: Any, schema: Schema) -> str:
     """The probabilities of all the schema's classes; those the model never saw have none."""
     known = [int(code) for code in classes]
     if schema.width == 1:
-        if known == [0, 1]:
-            return found
-        return graph.add("Mul", found, graph.constant(float(known == [1])))
+        return found if known == [0, 1] else graph.add("Mul", found, graph.constant(float(known == [1])))
     if len(known) == 2:
         found = graph.add("Concat", graph.add("Sub", graph.constant(1.0), found), found, axis=1)
     if known == list(range(schema.width)):
