@@ -91,7 +91,7 @@ def _performance(contract: Contract, store: Store) -> dict[str, Any]:
             "version": report.version,
             "at": f"{report.at:%Y-%m-%d %H:%M}",
             "labelled": f"{report.labelled:,}",
-            "values": [f"{report.metrics[name]:.4g}" if name in report.metrics else "-" for name in names],
+            "cells": [f"{report.metrics[name]:.4g}" if name in report.metrics else "-" for name in names],
         }
         for report in reversed(told)
     ]
