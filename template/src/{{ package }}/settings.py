@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     """Online feature store: sqlite:///."""
     contract: Path = Path("contract.yaml")
     gates: Path = Path("gates.yaml")
+    roles: Path = Path("roles.yaml")
     seed: int = 7
     signing_key: Path | None = None
     """Private key that signs bundles; made on first use under `home`."""

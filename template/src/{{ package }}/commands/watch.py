@@ -61,3 +61,20 @@ def loop(json: Json = False) -> None:
     events = play(settings.load(), silent=json)
     if json:
         show_json(events)
+
+
+@app.command()
+def check() -> None:
+    """Say whether contract.yaml, gates.yaml and roles.yaml are valid, and which features apply."""
+    from .. import roles
+    from ..features.view import applicable, left_out
+
+    context = context_of()
+    contract, limits = context.contract, context.gates
+    held = roles.load(context.settings.roles)
+    print(f"{contract.name}: {contract.task} of '{contract.target}', {len(contract.fields)} fields")
+    print(f"gate: {'enforced' if limits.enforce else 'not enforced'}; roles with people: ", end="")
+    print(", ".join(name for name, role in held.items() if role.people) or "none yet (roles.yaml)")
+    print(f"views: {', '.join(view.name for view in applicable(contract)) or 'none'}")
+    for sentence in left_out(contract):
+        print(f"left out: {sentence}")

@@ -1,0 +1,49 @@
+"""Who approves what, as roles.yaml says: the seven roles of Kreuzberger, Kühl and Hirschl (2023)."""
+
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from .errors import ProjectError
+
+ROLES = (
+    "business_stakeholder",
+    "solution_architect",
+    "data_scientist",
+    "data_engineer",
+    "software_engineer",
+    "devops_engineer",
+    "ml_engineer",
+)
+
+
+class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a role does, what it approves, and the accounts or teams that hold it."""
+
+    does: str
+    approves: list[str] = []
+    people: list[str] = []
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    roles: dict[str, Role]
+
+
+def load(path: Path) -> dict[str, Role]:
+    """The seven roles. Raises ProjectError naming the key that is wrong."""
+    try:
+        roles = msgspec.convert(yaml.safe_load(path.read_text("utf-8")), _File).roles
+    except OSError:
+        raise ProjectError(f"{path} is missing; take it from the template again.") from None
+    except yaml.YAMLError as error:
+        raise ProjectError(f"{path}: not YAML: {getattr(error, 'problem', error)}.") from None
+    except msgspec.ValidationError as error:
+        raise ProjectError(f"{path}: {str(error).replace('`', '')}.") from None
+    for name in ROLES:
+        if name not in roles:
+            raise ProjectError(f"{path}: role '{name}' is missing; keep all seven, people may be empty.")
+    for name in roles:
+        if name not in ROLES:
+            raise ProjectError(f"{path}: '{name}' is no role; the roles are {', '.join(ROLES)}.")
+    return roles
