@@ -64,8 +64,8 @@ def _thresholds(evaluation: Evaluation, limits: dict[str, Limit]) -> Iterator[Ch
             yield _undefined(label, name, evaluation)
         else:
             passed = value >= bound if higher else value <= bound
-            word = {True: "at least", False: "at most"}[higher]
-            yield Check(label, passed, value, bound, f"{name} is {value:.4g}, {_must(passed)} be {word} {bound:.4g}.")
+            word = "at least" if higher else "at most"
+            yield Check(label, passed, value, bound, f"{name} is {value:.4g}{_must(passed)} {word} {bound:.4g}.")
 
 
 def _baseline(evaluation: Evaluation, margin: float) -> Check:
@@ -82,7 +82,7 @@ def _baseline(evaluation: Evaluation, margin: float) -> Check:
         passed,
         value,
         limit,
-        f"{name} is {value:.4g}, {_must(passed)} be {word} the baseline's {limit:.4g}.",
+        f"{name} is {value:.4g}{_must(passed)} {word} {limit:.4g} (baseline {base:.4g}).",
     )
 
 
@@ -100,8 +100,8 @@ def _champion(evaluation: Evaluation, gates: Gates) -> Check:
     limit = champion.champion - allowed if higher else champion.champion + allowed
     passed = champion.candidate >= limit if higher else champion.candidate <= limit
     sentence = (
-        f"On {champion.rows} common rows {name} is {champion.candidate:.4g}, the champion's {champion.champion:.4g} "
-        f"(version {champion.version}); {_must(passed)} be at {'least' if higher else 'most'} {limit:.4g}."
+        f"On {champion.rows:,} common rows {name} is {champion.candidate:.4g} and the champion's (version "
+        f"{champion.version}) {champion.champion:.4g}{_must(passed)} at {'least' if higher else 'most'} {limit:.4g}."
     )
     return Check("champion", passed, champion.candidate, limit, sentence)
 
@@ -118,7 +118,7 @@ def _slices(evaluation: Evaluation, min_rows: int, max_gap: float) -> Check:
     passed = gap <= max_gap
     sentence = (
         f"The worst slice, {worst.column} = {worst.value} ({worst.rows} rows), has {name} {worst.metrics[name]:.4g} "
-        f"against {whole:.4g} overall; the gap {gap:.4g} {_must(passed)} be at most {max_gap:.4g}."
+        f"against {whole:.4g} overall, a gap of {gap:.4g}{_must(passed)} at most {max_gap:.4g}."
     )
     return Check("slices", passed, gap, max_gap, sentence)
 
@@ -139,4 +139,4 @@ def _undefined(label: str, name: str, evaluation: Evaluation) -> Check:
 
 
 def _must(passed: bool) -> str:
-    return "as it must" if passed else "but must"
+    return "; asked:" if passed else ", but must be"
