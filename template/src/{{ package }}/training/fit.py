@@ -1,11 +1,13 @@
 """Fitting: the model of model.py on the training part, and the proof that it answers whatever a request may hold."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ProjectError
+from ..features.encode import inputs_of
 from ..schema import Schema
 from . import model as recipe
 from .engine import Floats, SklearnEngine, frame
@@ -62,7 +64,7 @@ def _without_singles(target: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _probe(model: Any, schema: Schema, train: Examples) -> None:
     """Ask about rows with every value missing or unknown that may be. Raises ProjectError when the model refuses."""
-    required = {field.name for field in schema.fields if not field.nullable}
+    required = {name for field in schema.fields if not field.nullable for name in inputs_of(schema, field)}
     may_miss = np.array([name not in required for name in schema.numeric], dtype=bool)
     listed = {field.name for field in schema.fields if field.values}
     numeric: Floats = np.where(may_miss, np.nan, train.numeric[:PROBES])
@@ -76,7 +78,9 @@ def _probe(model: Any, schema: Schema, train: Examples) -> None:
         ("categories it has not seen", (train.numeric[:PROBES], strange)),
     ):
         try:
-            engine.predict(*rows)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                engine.predict(*rows)
         except ProjectError as error:
             raise ProjectError(f"{RECIPE}: requests may hold {what}, and the model refuses them. {error}") from None
 

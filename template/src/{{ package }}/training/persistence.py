@@ -13,16 +13,7 @@ from ..errors import IntegrityError, ProjectError
 
 FAMILIES = {
     "histogram gradient boosting": ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"],
-    "trees and forests": ["sklearn.tree._tree.Tree"],
-    "gradient boosting": [
-        "sklearn._loss.loss.AbsoluteError",
-        "sklearn._loss.loss.ExponentialLoss",
-        "sklearn._loss.loss.HalfBinomialLoss",
-        "sklearn._loss.loss.HalfMultinomialLoss",
-        "sklearn._loss.loss.HalfSquaredError",
-        "sklearn._loss.loss.HuberLoss",
-        "sklearn._loss.loss.PinballLoss",
-    ],
+    "trees, forests, gradient boosting": ["sklearn.tree._tree.Tree"],
     "neural networks": [
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
@@ -31,8 +22,15 @@ FAMILIES = {
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
         "sklearn.metrics._dist_metrics.ManhattanDistance64",
         "sklearn.metrics._dist_metrics.MinkowskiDistance64",
-        "sklearn.neighbors._ball_tree.BallTree64",
-        "sklearn.neighbors._kd_tree.KDTree64",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._kd_tree.KDTree",
+    ],
+    "calibration": ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"],
+    "voting, stacking": ["sklearn.utils._bunch.Bunch"],
+    "preprocessing": [
+        "numpy.dtype",
+        "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.feature_selection._univariate_selection.f_regression",
     ],
 }
 """Per model family the types beyond those skops trusts by itself: scikit-learn's public estimators, NumPy, Python."""

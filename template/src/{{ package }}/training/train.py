@@ -111,34 +111,22 @@ def make(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         model = fit(schema, every.at(parts.train), settings.seed, params, shuffle_labels)
-    files, engine, reason = _stored(model, schema, every, parts)
-    predictions = engine.predict(every.numeric, every.categorical)
+        said = list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+        # From here on unknown values are shown to it on purpose, and encoders warn of each.
+        warnings.simplefilter("ignore")
+        files, engine, reason = _stored(model, schema, every, parts)
+        predictions = engine.predict(every.numeric, every.categorical)
     held_out = np.concatenate([parts.validation, parts.test])
     histograms = reference(schema, every.numeric, every.categorical, predictions, held_out)
     validation, answers = every.at(parts.validation), predictions[parts.validation]
     constant = baseline(schema.task, schema.classes, every.target[parts.train], len(validation))
-    manifest = Manifest(
-        model=contract.name,
-        files={},
-        data=data.versions,
-        code=fingerprint.code(contract, settings),
-        lock=fingerprint.lock(settings),
-        seed=settings.seed,
-        # Functions and other parts without a name of their own show their memory address.
-        estimator=re.sub(r" at 0x[0-9a-f]+", "", repr(model)),
-        engine=engine.name,
-        engine_reason=reason,
-        rows={name: len(places) for name, places in parts._asdict().items()},
-        train_end=_newest(data, parts),
-        metrics=metrics(schema.task, schema.classes, validation.target, answers),
-        record=Record("", fingerprint.commit(), "", platform.python_version(), platform.platform()),
-    )
+    measured = metrics(schema.task, schema.classes, validation.target, answers)
     return Made(
         files | {"schema.json": msgspec.json.encode(schema), "reference.json": msgspec.json.encode(histograms)},
-        manifest,
+        _manifest(contract, data, settings, parts, repr(model), engine.name, reason, measured),
         metrics(schema.task, schema.classes, validation.target, constant),
         by_slice(schema, validation, answers),
-        list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught)),
+        said,
     )
 
 
@@ -179,6 +167,35 @@ def _stored(model: Any, schema: Schema, every: Examples, parts: Split) -> tuple[
     if onnx is None:
         return {"model.skops": skops}, again, reason
     return {"model.skops": skops, "model.onnx": onnx}, OnnxEngine(onnx, schema), reason
+
+
+def _manifest(
+    contract: Contract,
+    data: TrainingSet,
+    settings: Settings,
+    parts: Split,
+    estimator: str,
+    engine: str,
+    reason: str,
+    measured: dict[str, float],
+) -> Manifest:
+    """The manifest but for the files, which are hashed when they are written, and the run."""
+    return Manifest(
+        model=contract.name,
+        files={},
+        data=data.versions,
+        code=fingerprint.code(contract, settings),
+        lock=fingerprint.lock(settings),
+        seed=settings.seed,
+        # Functions and other parts without a name of their own show their memory address.
+        estimator=re.sub(r" at 0x[0-9a-f]+", "", estimator),
+        engine=engine,
+        engine_reason=reason,
+        rows={name: len(places) for name, places in parts._asdict().items()},
+        train_end=_newest(data, parts),
+        metrics=measured,
+        record=Record("", fingerprint.commit(), "", platform.python_version(), platform.platform()),
+    )
 
 
 def _newest(data: TrainingSet, parts: Split) -> str | None:
