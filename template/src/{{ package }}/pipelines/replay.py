@@ -102,9 +102,14 @@ def broken_rows(contract: Contract, rows: list[dict[str, Any]], total: int) -> l
 
 
 def requests(contract: Contract, rows: "pa.Table") -> list[dict[str, Any]]:
-    """Rows as a client sends them: the contract's fields; the features of views are for the service to look up."""
-    names = [name for name in rows.column_names if name in contract.fields]
-    return [{name: _plain(value) for name, value in row.items()} for row in rows.select(names).to_pylist()]
+    """Rows as a client sends them: the fields the model uses; the features of views are for the service to look up."""
+    needed = {contract.time, *contract.entity}
+    sent = [name for name in rows.column_names if name in needed or _is_used(contract, name)]
+    return [{name: _plain(value) for name, value in row.items()} for row in rows.select(sent).to_pylist()]
+
+
+def _is_used(contract: Contract, name: str) -> bool:
+    return name in contract.fields and not contract.fields[name].ignore
 
 
 def labels(contract: Contract, rows: "pa.Table") -> list[str]:
