@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .. import tables
-from ..contract import Contract, Source
+from ..contract import Column, Contract, Source
 from ..errors import ContractError
 from ..store import Store
 from . import quarantine
-from .feedback import labelled
-from .rows import identified
+from .feedback import Labelled, labelled
+from .rows import identified, identities
 from .sources import normalised, read
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class SourceCollected(msgspec.Struct, frozen=True):
     """Rows the source holds, how many repeat another one, how many were new, and the raw table's version.
 
-    labelled: new examples from predictions whose label arrived. withdrawn: refused rows the source no longer holds.
+    labelled: new examples from predictions whose label arrived. withdrawn: rows taken out again, as they were refused
+    and the source no longer holds them, or as their label was corrected.
     """
 
     rows: int
@@ -49,18 +50,18 @@ def collect(contract: Contract, store: Store) -> Collected:
 
 
 def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
-    import pyarrow as pa
-
     source, table = contract.sources[name], f"raw_{name}"
     rows = identified(read(source, name))
     if not len(rows) and tables.version(store, table) is None:
         raise ContractError(f"{source.uri} holds no rows yet; source '{name}' needs some.")
-    served = labelled(contract, store) if name == contract.examples_name else rows.slice(0, 0).drop_columns(["_row"])
-    served = identified(served)
+    served = Labelled(rows.slice(0, 0), set())
+    if name == contract.examples_name:
+        served = labelled(contract, store)
     _reshape(store, name, source, rows)
-    withdrawn = _withdraw(store, name, pa.concat_tables([rows, served])["_row"])
+    current = {*rows["_row"].to_pylist(), *served.rows["_row"].to_pylist()}
+    withdrawn = _withdraw(store, name, (quarantine.held(store, name).refused | served.outdated) - current)
     new = tables.append_new(store, table, rows, "_row", number="_seq")
-    fed_back = tables.append_new(store, table, served, "_row", number="_seq")
+    fed_back = tables.append_new(store, table, served.rows, "_row", number="_seq")
     repeated = len(rows) - len(rows["_row"].unique())
     return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn)
 
@@ -74,32 +75,39 @@ def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
     import pyarrow.compute as pc
 
     key, table = f"collected/{name}.json", f"raw_{name}"
-    shape = msgspec.json.encode({column: spec.type for column, spec in source.columns.items()}, order="sorted")
-    if tables.version(store, table) is not None and store.read(key) != shape:
+    shape = {column: spec.type for column, spec in source.columns.items()}
+    before = msgspec.json.decode(store.read(key) or b"{}")
+    if before == shape:
+        return
+    if before and tables.version(store, table) is not None:
         held = tables.read(store, table).sort_by("_seq").drop_columns(["_row", "_seq"])
-        shared = {column: spec for column, spec in source.columns.items() if column in held.column_names}
-        old = identified(normalised(held, shared))["_row"]
-        now = identified(rows.select(list(shared)))["_row"]
-        kept = held.filter(pc.invert(pc.is_in(old, value_set=now.combine_chunks())))
-        kept = identified(normalised(kept, source.columns))
+        # Both sides as the old contract wrote them: `no` was false as boolean, and stays `no` as text.
+        shared = {
+            column: Column(type=before[column]) for column in held.column_names if column in before.keys() & shape
+        }
+        old, now = (identities(normalised(side, shared)) for side in (held, rows))
+        kept = identified(normalised(held.filter(pc.invert(pc.is_in(old, value_set=now))), source.columns))
         tables.replace(store, table, tables.numbered(pa.concat_tables([kept, rows]), "_seq", 0))
     # Written after the table: killed in between, the next run does it again with the same result.
-    store.write(key, shape)
+    store.write(key, msgspec.json.encode(shape))
 
 
-def _withdraw(store: Store, name: str, current: "pa.ChunkedArray") -> int:
-    """Forget refused rows that the corrected source no longer holds, or they would stand against it forever."""
+def _withdraw(store: Store, name: str, rows: set[str]) -> int:
+    """Take rows out of the raw table (its older versions keep them) and return how many they were.
+
+    Refused rows that the corrected source no longer holds would stand against it forever; a corrected label would
+    leave its example in twice, with both answers.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    refused = quarantine.held(store, name).refused - set(current.to_pylist())
-    if not refused:
+    if not rows or tables.version(store, f"raw_{name}") is None:
         return 0
     raw = tables.read(store, f"raw_{name}")
-    gone = pc.is_in(raw["_row"], value_set=pa.array(sorted(refused)))
-    if pc.any(gone).as_py():
-        tables.replace(store, f"raw_{name}", raw.filter(pc.invert(gone)))
-    return len(refused)
+    kept = raw.filter(pc.invert(pc.is_in(raw["_row"], value_set=pa.array(sorted(rows), pa.string()))))
+    if len(kept) < len(raw):
+        tables.replace(store, f"raw_{name}", kept)
+    return len(raw) - len(kept)
 
 
 def _said(name: str, found: SourceCollected) -> str:

@@ -1,39 +1,54 @@
 """Labelled predictions as examples: what was served comes back, with the truth that arrived since."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import tables
 from ..contract import Contract
 from ..store import Store
 from . import text
+from .rows import identified
 from .sources import normalised
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def labelled(contract: Contract, store: Store) -> "pa.Table":
-    """One row of canonical text per prediction with a label, as the source of examples writes it.
+class Labelled(NamedTuple):
+    """rows: one per prediction with a label, as the source of examples writes it, with `_row`.
 
-    The newest label of a prediction counts. A request without event time happened when it was served.
+    outdated: identities of the rows that labels since corrected had made.
     """
+
+    rows: "pa.Table"
+    outdated: set[str]
+
+
+def labelled(contract: Contract, store: Store) -> Labelled:
+    """Predictions whose label is known. The newest label counts; a request without event time happened when served."""
+    said: dict[str, list[str | None]] = {}
+    served: list[dict[str, Any]] = []
+    if tables.version(store, "predictions") is not None and tables.version(store, "labels") is not None:
+        for label in tables.read(store, "labels").sort_by("at").select(["id", "label"]).to_pylist():
+            said.setdefault(label["id"], []).append(label["label"])
+        predictions = tables.read(store, "predictions").select(["id", "at", "inputs"])
+        served = [row for row in predictions.to_pylist() if row["id"] in said]
+    newest = _examples(contract, [(row, said[row["id"]][-1]) for row in served])
+    before = _examples(contract, [(row, label) for row in served for label in said[row["id"]][:-1]])
+    return Labelled(newest, set(before["_row"].to_pylist()) - set(newest["_row"].to_pylist()))
+
+
+def _examples(contract: Contract, served: "list[tuple[dict[str, Any], str | None]]") -> "pa.Table":
     import pyarrow as pa
 
-    if tables.version(store, "predictions") is None or tables.version(store, "labels") is None:
-        return pa.table({name: pa.array([], pa.string()) for name in contract.examples.columns})
-    labels = tables.read(store, "labels").sort_by("at")
-    truth = dict(zip(labels["id"].to_pylist(), labels["label"].to_pylist(), strict=True))
-    predictions = tables.read(store, "predictions").select(["id", "at", "inputs"])
-    predictions = predictions.filter(pa.array([id in truth for id in predictions["id"].to_pylist()], pa.bool_()))
-    rows = [_example(contract, row["inputs"], row["at"], truth[row["id"]]) for row in predictions.to_pylist()]
+    rows = [_example(contract, prediction, label) for prediction, label in served]
     cells = {name: pa.array([row[name] for row in rows], pa.string()) for name in contract.examples.columns}
-    return normalised(pa.table(cells), contract.examples.columns)
+    return identified(normalised(pa.table(cells), contract.examples.columns))
 
 
-def _example(contract: Contract, inputs: str, at: object, label: str | None) -> dict[str, str | None]:
-    sent = json.loads(inputs)
+def _example(contract: Contract, prediction: dict[str, Any], label: str | None) -> dict[str, str | None]:
+    sent = json.loads(prediction["inputs"])
     row = {name: text.canonical(sent.get(name)) for name in contract.fields} | {contract.target: label}
     if contract.time and row[contract.time] is None:
-        row[contract.time] = text.canonical(at)
+        row[contract.time] = text.canonical(prediction["at"])
     return row

@@ -38,7 +38,7 @@ def parse(uri: str) -> "URL":
 def shown(uri: str) -> str:
     """The address without what must not be seen."""
     url = parse(uri)
-    hidden = {key: "***" if _is_secret(key) else value for key, value in url.query.items()}
+    hidden = {key: "hidden" if _is_secret(key) else value for key, value in url.query.items()}
     return url.set(query=hidden).render_as_string(hide_password=True)
 
 
