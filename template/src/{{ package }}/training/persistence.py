@@ -29,6 +29,7 @@ FAMILIES = {
     "voting, stacking": ["sklearn.utils._bunch.Bunch"],
     "preprocessing": [
         "numpy.dtype",
+        "sklearn.compose._column_transformer.make_column_selector",
         "sklearn.feature_selection._univariate_selection.f_classif",
         "sklearn.feature_selection._univariate_selection.f_regression",
     ],

@@ -58,11 +58,13 @@ def numbers(values: ArrayLike) -> Numbers:
     array = np.asarray(values, dtype=np.float64)
     present = array[np.isfinite(array)]
     distinct = np.unique(present)
-    if len(distinct) < BINS:
-        # One edge more just above the last value, so that a constant column notices growth as well as decline.
-        edges = [*distinct.tolist(), *(np.nextafter(distinct[-1:], np.inf).tolist())]
-    else:
-        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):
+        if len(distinct) < BINS:
+            # One edge more just above the last value, so that a constant column notices growth as well as decline.
+            found = np.append(distinct, np.nextafter(distinct[-1:], np.inf))
+        else:
+            found = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
+    edges = found[np.isfinite(found)].tolist()
     return Numbers(edges, Numbers(edges, []).bin(array).tolist())
 
 
