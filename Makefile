@@ -9,7 +9,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: ## Install the template's own tools
-	$(UV) sync --frozen --quiet
+	$(UV) sync --frozen --quiet --compile-bytecode
 
 check: setup ## Lint and type-check the tools and the tests
 	$(RUN) ruff check .
@@ -22,9 +22,10 @@ test: setup ## Run all tests
 test-%: setup ## Run one folder of tests: static render update project loop
 	$(RUN) pytest -n 2 --dist loadgroup tests/$*
 
-demo: setup ## Generate a project into build/demo and run its whole loop
+demo: ## Generate a project into build/demo and run its whole loop
+	$(UV) sync --frozen --quiet --compile-bytecode --no-dev --inexact
 	rm -rf build/demo
-	$(RUN) copier copy --defaults --quiet --vcs-ref HEAD "$(CURDIR)" build/demo
+	$(RUN) --no-sync copier copy --defaults --quiet --vcs-ref HEAD "$(CURDIR)" build/demo
 	$(MAKE) --no-print-directory -C build/demo setup loop
 
 bench: setup ## Time generation and the loop (serving: bench/serving)

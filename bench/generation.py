@@ -2,7 +2,7 @@
 
     make bench            or: tools/uv run python bench/generation.py [--runs N] [--loop]
 
-Generation is `copier copy --defaults` from this clone at HEAD, as a user runs it. With --loop a project is set up and its
+Generation is `copier copy --defaults` from a clone at HEAD, as a user runs it. With --loop a project is set up and its
 loop played once: seconds to the first served prediction and to the end, from var/loop.json.
 """
 
@@ -25,7 +25,7 @@ def generation(runs: int) -> list[float]:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         for run in range(runs + 1):
-            command = [Path(sys.executable).parent / "copier", "copy", "--defaults", "--quiet", str(clone)]
+            command = [str(Path(sys.executable).parent / "copier"), "copy", "--defaults", "--quiet", str(clone)]
             started = time.perf_counter()
             subprocess.run([*command, str(Path(folder) / f"project-{run}")], check=True, capture_output=True)
             seconds.append(time.perf_counter() - started)
@@ -36,7 +36,7 @@ def loop() -> dict[str, float]:
     """Seconds from the loop's start."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        copier = [Path(sys.executable).parent / "copier", "copy", "--defaults", "--quiet", str(ROOT), str(project)]
+        copier = [str(Path(sys.executable).parent / "copier"), "copy", "--defaults", "--quiet", str(ROOT), str(project)]
         subprocess.run(copier, check=True, capture_output=True)
         subprocess.run(["make", "setup"], cwd=project, check=True, capture_output=True)
         started = time.perf_counter()
