@@ -32,7 +32,7 @@ def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuf
     places = _without_singles(target) if schema.task == "classification" else np.arange(len(target))
     chosen = train.at(places)
     model = _unfitted(schema, target, seed, params)
-    rows = frame(schema, chosen.numeric, chosen.categorical)
+    rows = frame(schema, _without_empty_columns(chosen.numeric), chosen.categorical)
     try:
         with threads(len(rows)):
             model.fit(rows, target[places])
@@ -60,6 +60,12 @@ def _without_singles(target: NDArray[np.int64]) -> NDArray[np.int64]:
     (early stopping) refuses such a class."""
     counts = np.bincount(target[target >= 0])
     return np.concatenate([np.arange(len(target)), np.flatnonzero(np.isin(target, np.flatnonzero(counts == 1)))])
+
+
+def _without_empty_columns(numeric: Floats) -> Floats:
+    """Zeros where a column holds nothing at all: a constant teaches as little, and histogram boosting takes it."""
+    is_empty = np.isnan(numeric).all(axis=0)
+    return np.where(is_empty, 0.0, numeric) if is_empty.any() else numeric
 
 
 def _probe(model: Any, schema: Schema, train: Examples) -> None:

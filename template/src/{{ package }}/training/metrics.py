@@ -35,7 +35,8 @@ def metrics(task: str, classes: Sequence[str], target: ArrayLike, prediction: Fl
     if not len(prediction):
         return {}
     if task == "regression":
-        return _defined(_regression(np.asarray(target, dtype=np.float64), prediction))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _defined(_regression(np.asarray(target, dtype=np.float64), prediction))
     known = codes(classes, target)
     if len(classes) == 2:
         return _defined(_binary(known, prediction))

@@ -99,7 +99,7 @@ def _normal(raw: bytes) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for old, new in files.items():
             target.writestr(_entry(new), _without_padding(old, archive.read(old)))
-        target.writestr(_entry("schema.json"), json.dumps(schema, indent=1))
+        target.writestr(_entry("schema.json"), json.dumps(schema))
     return out.getvalue()
 
 
