@@ -196,8 +196,10 @@ def batch_equals_online(scene: Scene) -> Evidence:
     run(context, "materialize")
     output = context.settings.home / "scores.parquet"
     score(context.contract, context.store, context.settings, output=output)
-    batch = np.stack([np.atleast_1d(value) for value in pq.read_table(output)["prediction"].to_pylist()])
-    examples = tables.read(context.store, context.contract.examples_name)
+    scored = pq.read_table(output)
+    batch = np.stack([np.atleast_1d(value) for value in scored["prediction"].to_pylist()])
+    examples = tables.read(context.store, context.contract.examples_name).sort_by("_seq")
+    expect(scored["id"].to_pylist() == examples["_row"].to_pylist(), "batch scoring lost or mixed up rows.")
     rows = requests(context.contract, examples)
     online: list[Any] = []
     for start in range(0, len(rows), 1000):
