@@ -70,15 +70,10 @@ def append_new(store: Store, name: str, rows: "pa.Table", key: str, number: str 
             if table is None:
                 _write(store, name, fresh, "error")
             else:
-                _merge(table, fresh, key)
+                _merge(store, name, table, fresh, key)
             return len(fresh)
-        except (CommitFailedError, ConflictError):
+        except ConflictError:
             continue
-        except DeltaError as error:
-            # The other writer may have made the table first.
-            if table is None and version(store, name) is not None:
-                continue
-            raise StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(error)}.") from None
     raise ConflictError(f"Table '{name}' kept changing while rows were added; run the step again.")
 
 
@@ -109,12 +104,21 @@ def replace(store: Store, name: str, rows: "pa.Table") -> int:
     return _write(store, name, rows, "overwrite")
 
 
-def _merge(table: DeltaTable, rows: "pa.Table", key: str) -> None:
+def _merge(store: Store, name: str, table: DeltaTable, rows: "pa.Table", key: str) -> None:
+    # A merge leaves columns out that the table does not have, without a word.
+    held = {field.name for field in table.schema().fields}
+    if odd := sorted(held ^ set(rows.column_names)):
+        raise _unwritable(store, name, f"it and the new rows differ in '{odd[0]}'")
     # A merge reads what it compares with, so Delta refuses it when another writer committed in between.
     merge = table.merge(
         rows, predicate=f'target."{key}" = source."{key}"', source_alias="source", target_alias="target"
     )
-    merge.when_not_matched_insert_all().execute()
+    try:
+        merge.when_not_matched_insert_all().execute()
+    except CommitFailedError as error:
+        raise ConflictError(f"Table '{name}' was written by another process at once; run the step again.") from error
+    except (OSError, DeltaError) as error:
+        raise _unwritable(store, name, error) from None
 
 
 def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | None:
@@ -129,16 +133,20 @@ def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | N
 def _write(store: Store, name: str, rows: "pa.Table", mode: str) -> int:
     try:
         write_deltalake(_uri(store, name), rows, mode=mode, schema_mode="overwrite" if mode == "overwrite" else None)
-    except CommitFailedError as error:
-        raise ConflictError(
-            f"Table '{name}' was written by somebody else at the same time: {_first_line(error)}."
-        ) from None
-    except OSError as error:
+    except (OSError, DeltaError) as error:
+        if isinstance(error, CommitFailedError) or (mode == "error" and version(store, name) is not None):
+            raise ConflictError(
+                f"Table '{name}' was written by somebody else at the same time; run it again."
+            ) from None
         raise StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(error)}.") from None
     return int(DeltaTable(_uri(store, name)).version())
 
 
-def _first_line(error: Exception) -> str:
+def _unwritable(store: Store, name: str, why: object) -> StoreError:
+    return StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(why)}.")
+
+
+def _first_line(error: object) -> str:
     return str(error).split("\n", 1)[0].rstrip(".")
 
 

@@ -84,7 +84,7 @@ def _range(column: Profile) -> tuple[float | None, float | None]:
         return None, None
     span = column.high - column.low
     low = 0.0 if column.low >= 0 else _rounded(column.low - span, math.floor)
-    high = 0.0 if column.high <= 0 and column.high + span <= 0 else _rounded(column.high + span, math.ceil)
+    high = _rounded(column.high + span, math.ceil)
     return (low, high) if math.isfinite(span) else (None, None)
 
 
