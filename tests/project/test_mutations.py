@@ -18,7 +18,85 @@ class Mutation(NamedTuple):
     tests: str
 
 
-MUTATIONS: list[Mutation] = []
+MUTATIONS = [
+    Mutation(
+        "quarantine never stops a step",
+        "data/validate.py",
+        "contract.quarantine_limit * found.base",
+        "(contract.quarantine_limit + 1) * found.base",
+        "tests/data/test_validate.py",
+    ),
+    Mutation(
+        "features from the future",
+        "features/offline.py",
+        'on=events[time] >= rows["_known"]',
+        'on=events[time] <= rows["_known"]',
+        "tests/features/test_point_in_time.py",
+    ),
+    Mutation(
+        "features never expire",
+        "features/offline.py",
+        'joined[time] <= joined["_known"] + ibis.interval(view.ttl)',
+        'joined[time] >= joined["_known"]',
+        "tests/features/test_point_in_time.py",
+    ),
+    Mutation(
+        "training on other rows",
+        "training/split.py",
+        "np.searchsorted(before, TRAIN * len(times))",
+        "np.searchsorted(before, VALIDATION * len(times))",
+        "tests/training/test_split.py",
+    ),
+    Mutation(
+        "training on mixed-up targets",
+        "training/fit.py",
+        "model.fit(rows, target[places])",
+        "model.fit(rows, target[places][::-1])",
+        "tests/training/test_fit.py tests/training/test_train.py",
+    ),
+    Mutation(
+        "the gate lets everything pass",
+        "registry/gate.py",
+        "accepted = all(",
+        "accepted = any(",
+        "tests/registry/test_gate.py",
+    ),
+    Mutation(
+        "promote does not ask for the verdict",
+        "registry/promote.py",
+        "if not chosen.verdict.accepted and not override:",
+        "if chosen is None:",
+        "tests/registry/test_promote.py",
+    ),
+    Mutation(
+        "nobody looks at the signature",
+        "registry/trust.py",
+        "signing.verify(folder, public_key)",
+        "str(public_key)",
+        "tests/registry/test_promote.py",
+    ),
+    Mutation(
+        "no drift is ever seen",
+        "monitoring/drift.py",
+        "moved = beyond > limit",
+        "moved = beyond > limit + 1000",
+        "tests/monitoring/test_drift.py",
+    ),
+    Mutation(
+        "the trigger does not cool down",
+        "monitoring/trigger.py",
+        "now < last.at + cool",
+        "now > last.at + cool",
+        "tests/monitoring/test_trigger.py",
+    ),
+    Mutation(
+        "what is out of date counts as current",
+        "pipelines/run.py",
+        "record.after != upstream.stamp",
+        "record.after == upstream.stamp",
+        "tests/pipelines/test_run.py",
+    ),
+]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.what)
