@@ -1,4 +1,4 @@
-"""Batch scoring: many rows by the same scorer as online, features joined as of each row's time."""
+"""Batch scoring: many rows by the same scorer as online, with the views' features as of each row's time."""
 
 import uuid
 from pathlib import Path
@@ -8,17 +8,17 @@ import msgspec
 
 from .. import deployment, tables
 from ..contract import Contract
-from ..errors import ContractError, Refused
+from ..errors import ContractError, ProjectError, Refused
 from ..features.online import OnlineStore
 from ..settings import Settings
 from ..store import Store
-from .decode import BadRequest
 from .scorer import Scorer
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK = 10_000
+FORMATS = (".parquet", ".csv")
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -33,22 +33,49 @@ class Scored(msgspec.Struct, frozen=True):
 
 
 def score(contract: Contract, store: Store, settings: Settings, rows: Path | None = None, *, output: Path) -> Scored:
-    """Score a file, or all validated examples, with the champion; writes id, version and prediction.
+    """Score a CSV or Parquet file, or all validated examples, with the champion.
 
-    output: .parquet or .csv, whole or not at all. Raises Refused without a champion, ContractError for rows that break
-    the contract.
+    output: .parquet or .csv with a line per row, in order: id (the row's hash, or its place in the file from 0),
+    version and prediction (in CSV, several probabilities are one JSON list). It appears whole or not at all.
+    Raises Refused without a champion, ContractError when rows break the contract.
     """
-    from ..features.offline import join
-
+    if output.suffix not in FORMATS:
+        raise ProjectError(f"{output}: results are written as {' or '.join(FORMATS)}; give such a name.")
     now = deployment.read(store, contract.name)
     if now is None:
-        raise Refused("There is no champion to score with; ml run promote makes one.")
+        raise Refused(f"'{contract.name}' has no champion to score with; promote a version: ml run promote.")
     scorer = _scorer(contract, store, settings, now.champion)
-    table = tables.read(store, contract.examples_name) if rows is None else _read(contract, rows)
-    joined = join(contract, store, table)
-    result = _result(scorer, joined, str(rows or contract.examples_name))
+    table = tables.read(store, contract.examples_name).sort_by("_seq") if rows is None else read(contract, rows)
+    result = _result(scorer, _joined(contract, store, scorer, table))
     _write(result, output)
     return Scored(len(result), scorer.version, str(output))
+
+
+def read(contract: Contract, path: Path) -> "pa.Table":
+    """A file's rows, typed, with their places as `_row`. Raises ContractError naming the first that is not valid."""
+    import pyarrow as pa
+
+    from ..data.check import check, explained
+    from ..data.sources import load, normalised, written
+
+    source = msgspec.structs.replace(contract.examples, uri=str(path), query=None, columns=contract.fields)
+    loaded = load(source, str(path)).rows
+    present = {name: column for name, column in source.columns.items() if name in loaded.column_names}
+    for name, column in source.columns.items():
+        if name not in present and (not column.ignore or name in (source.time, *source.entity)):
+            raise ContractError(f"{path} has no column '{name}', which contract.yaml names; add it.")
+    text = normalised(written(loaded, present), source.columns)
+    without_target = msgspec.structs.replace(contract, sources=contract.sources | {contract.examples_name: source})
+    found = check(without_target, contract.examples_name, text)
+    if found.faults:
+        first = found.faults[0]
+        more = f" So are {len(found.faults) - 1} more values." if len(found.faults) > 1 else ""
+        value = "nothing" if first.value is None else f"'{first.value[:40]}'"
+        raise ContractError(
+            f"{path} row {first.place + 1}: '{first.column}' {explained(first.rule)}; it holds {value}.{more} "
+            "Correct the file; nothing was scored."
+        )
+    return found.typed.append_column("_row", pa.array(map(str, range(len(text))), pa.string()))
 
 
 def _scorer(contract: Contract, store: Store, settings: Settings, target: deployment.Target) -> Scorer:
@@ -56,76 +83,57 @@ def _scorer(contract: Contract, store: Store, settings: Settings, target: deploy
 
     cache = settings.home / "cache" / "bundles"
     folder = trust.fetch(store, contract.name, target.digest, settings.public_key, cache)
-    return Scorer(folder, target.version, OnlineStore(settings.online), max_rows=CHUNK)
+    return Scorer(folder, target.version, OnlineStore(settings.online), settings.max_rows)
 
 
-def _result(scorer: Scorer, joined: "pa.Table", where: str) -> "pa.Table":
+def _joined(contract: Contract, store: Store, scorer: Scorer, table: "pa.Table") -> "pa.Table":
+    from ..features.offline import join
+    from ..features.view import named
+
+    return join(contract, store, table, named(contract, [view.name for view in scorer.schema.views]))
+
+
+def _result(scorer: Scorer, joined: "pa.Table") -> "pa.Table":
     import pyarrow as pa
 
-    known = set(scorer.decoder.names)
-    names = [name for name in joined.column_names if name in known]
-    ids = joined["_row"].to_pylist() if "_row" in joined.column_names else [str(i) for i in range(len(joined))]
+    names = scorer.decoder.names
+    needed = {field.name for field in scorer.schema.fields if field.used}
+    for name in needed.difference(joined.column_names):
+        raise ContractError(f"contract.yaml has no column '{name}' any more, but version {scorer.version} needs it.")
     predictions: list[Any] = []
     for start in range(0, len(joined), CHUNK):
-        chunk = joined.select(names).slice(start, CHUNK).to_pylist()
-        predictions += _predicted(scorer, [{k: _plain(v) for k, v in row.items()} for row in chunk], where, start)
-    columns = {"id": ids, "version": [scorer.version] * len(ids), "prediction": predictions}
-    return pa.table(columns)
-
-
-def _predicted(scorer: Scorer, rows: list[dict[str, Any]], where: str, start: int) -> list[Any]:
-    try:
-        decoded = scorer.decoder.rows(rows)
-    except BadRequest as refused:
-        place = f" row {start + refused.row + 1}" if refused.row is not None else ""
-        raise ContractError(f"{where}{place}: {refused}") from None
-    scorer.complete(decoded)
-    answers: list[Any] = scorer.predict(decoded).tolist()
-    return answers
-
-
-def _read(contract: Contract, path: Path) -> "pa.Table":
-    """Rows of a file as the contract types them; the target may be missing."""
-    from ..data.files import read_csv, read_parquet
-    from ..data.parse import parse
-    from ..data.sources import normalised
-
-    columns = {name: column for name, column in contract.fields.items() if not column.ignore or name in contract.entity}
-    wanted = list(columns)
-    table = read_parquet([path], str(path), wanted) if path.suffix == ".parquet" else read_csv(path, ",", wanted)
-    text = normalised(table, columns)
-    import pyarrow as pa
-
-    return pa.table({name: parse(text[name], column.type).values for name, column in columns.items()})
+        part = joined.slice(start, CHUNK)
+        absent = [None] * len(part)
+        columns = [part[name].to_pylist() if name in part.column_names else absent for name in names]
+        predictions += scorer.predict_cells(list(zip(*columns, strict=True))).tolist()
+    kind = pa.float64() if scorer.schema.width == 1 else pa.list_(pa.float64())
+    versions = pa.array([scorer.version] * len(joined), pa.int64())
+    return pa.table({"id": joined["_row"], "version": versions, "prediction": pa.array(predictions, kind)})
 
 
 def _write(result: "pa.Table", output: Path) -> None:
     import pyarrow.csv as csv
     import pyarrow.parquet as pq
 
-    output.parent.mkdir(parents=True, exist_ok=True)
     draft = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         if output.suffix == ".csv":
             csv.write_csv(_flat(result), draft)
         else:
             pq.write_table(result, draft)
         draft.replace(output)
+    except OSError as error:
+        raise ProjectError(f"{output} cannot be written: {error.strerror or error}. Choose another place.") from None
     finally:
         draft.unlink(missing_ok=True)
 
 
 def _flat(result: "pa.Table") -> "pa.Table":
-    """Probabilities of several classes as one JSON text, for CSV."""
+    """Probabilities of several classes as one JSON text."""
     import pyarrow as pa
 
     if not pa.types.is_list(result["prediction"].type):
         return result
     told = [msgspec.json.encode(value).decode() for value in result["prediction"].to_pylist()]
-    return result.set_column(2, "prediction", pa.array(told))
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return None if value != value else value
+    return result.set_column(2, "prediction", pa.array(told, pa.string()))

@@ -1,19 +1,19 @@
-"""Capture: every prediction on disk before it is answered, then shipped to the store.
+"""Capture: every prediction is on disk before it is answered, and in the store soon after.
 
-A line is appended to a spool file by one write; it survives the death of the process. A thread moves what was written
-to the store; at the next start what a dead process left is moved first.
+A line is appended to a spool file in one write, so it survives the death of the process (not of the machine: nothing
+is synced). The spool is moved to the store in segments; what a dead process left behind is moved by the next.
 """
 
+import fcntl
 import os
-import shutil
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from ..errors import StoreError
 from ..store import Store
@@ -22,102 +22,120 @@ from .metrics import Metrics
 from .scorer import Floats, Scorer
 
 LIMIT = 256 * 2**20
-"""Bytes that may wait for the store; beyond it predictions are answered but dropped here, and counted."""
+"""Bytes that may wait for the store; beyond them predictions are answered all the same, but not captured."""
+PAUSE = 5.0
+"""Seconds until a store that failed is tried again."""
 
 
-def lines(scorer: Scorer, rows: list[Row], request_id: str, predictions: Floats, role: str) -> bytes:
-    """One JSON line for each row of a request."""
-    encode = msgspec.json.encode
+def lines(scorer: Scorer, rows: Sequence[Row], request_id: str, predictions: Floats, role: str, at: str) -> bytes:
+    """One JSON line for each row of a request. request_id: holds nothing that JSON escapes; at: ISO 8601."""
+    written, encode = scorer.decoder.written, msgspec.json.encode
     suffix = "/shadow" if role == "shadow" else ""
-    at = datetime.now(UTC).isoformat()
-    tail = f'","request_id":"{request_id}","at":"{at}","version":{scorer.version},"digest":"{scorer.digest}"'
-    tail += f',"role":"{role}","inputs":'
+    head = f'{{"id":"{request_id}/'.encode()
+    tail = (
+        f'{suffix}","request_id":"{request_id}","at":"{at}","version":{scorer.version},'
+        f'"digest":"{scorer.digest}","role":"{role}","inputs":'
+    ).encode()
     parts: list[bytes] = []
     for place, (row, prediction) in enumerate(zip(rows, predictions.tolist(), strict=True)):
         answer = prediction if isinstance(prediction, list) else [prediction]
-        parts.append(f'{{"id":"{request_id}/{place}{suffix}{tail}'.encode())
-        parts += (encode(row), b',"prediction":', encode(answer), b"}\n")
+        parts += (head, b"%d" % place, tail, written(row), b',"prediction":', encode(answer), b"}\n")
     return b"".join(parts)
 
 
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
 class Spool:
-    """The spool of one process: a folder it holds locked while it lives, so that others can tell when it is gone."""
+    """The spool folder, shared with other processes; each holds a lock on the file it writes."""
 
     def __init__(self, folder: Path, store: Store, model: str, metrics: Metrics) -> None:
-        self._root, self._store, self._model, self._metrics = folder, store, model, metrics
-        self._folder = folder / uuid.uuid4().hex
-        self._folder.mkdir(parents=True)
-        self._alive = FileLock(self._folder / "alive")
-        self._alive.acquire()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder, self._store, self._model, self._metrics = folder, store, model, metrics
         self._lock = threading.Lock()
         self._file: int | None = None
-        self._path = self._folder
-        self._waiting = 0
+        self._path = folder
+        self._open_bytes = self._ended_bytes = 0
         self._retry_at = 0.0
 
     def append(self, data: bytes) -> None:
         """Put captured lines on disk. Never raises: an answer is worth more than its capture, and drops are counted."""
         count = data.count(b"\n")
         with self._lock:
-            if self._waiting + len(data) > LIMIT:
+            if self._open_bytes + self._ended_bytes + len(data) > LIMIT:
                 self._metrics.captures_dropped += count
                 return
             try:
-                if self._file is None:
-                    self._path = self._folder / f"{uuid.uuid4().hex}.open"
-                    self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                os.write(self._file, data)
+                written = os.write(self._segment(), data)
             except OSError:
+                written = 0
+            self._open_bytes += written
+            if written < len(data):
+                # The disk is full. The torn line ends its segment, so that it spoils no other.
                 self._metrics.captures_dropped += count
+                self._end()
                 return
-            self._waiting += len(data)
             self._metrics.captures += count
 
     def ship(self) -> None:
-        """Move what was written to the store. What cannot be moved waits; the metric tells how much."""
-        if time.monotonic() < self._retry_at:
-            return
+        """Move to the store what was captured so far. What cannot be moved waits, and the metric tells how much."""
+        with self._lock:
+            self._end()
         self._adopt()
-        self._end()
-        day = datetime.now(UTC).date().isoformat()
-        for path in sorted(self._folder.glob("*.jsonl")):
-            data = path.read_bytes()
-            try:
-                self._store.write(f"capture/{self._model}/{day}/{path.name}", data)
-            except StoreError:
-                self._retry_at = time.monotonic() + 5
-                break
-            path.unlink()
-            with self._lock:
-                self._waiting -= len(data)
-        self._metrics.captures_waiting = self._waiting
+        waiting = sorted(self._folder.glob("*.jsonl"))
+        if time.monotonic() >= self._retry_at:
+            waiting = self._moved(waiting)
+        with self._lock:
+            self._ended_bytes = sum(_size(path) for path in waiting)
+            self._metrics.captures_waiting = self._ended_bytes + self._open_bytes
 
-    def close(self) -> None:
-        """Ship the rest and give the folder up."""
-        self._retry_at = 0.0
-        self.ship()
-        self._alive.release()
-        if not [path for path in self._folder.iterdir() if path.name != "alive"]:
-            shutil.rmtree(self._folder)
+    def _moved(self, waiting: list[Path]) -> list[Path]:
+        day = datetime.now(UTC).date().isoformat()
+        for place, path in enumerate(waiting):
+            try:
+                self._store.write(f"capture/{self._model}/{day}/{path.name}", path.read_bytes())
+            except FileNotFoundError:
+                continue  # another process sharing the folder moved it
+            except StoreError:
+                self._retry_at = time.monotonic() + PAUSE
+                return waiting[place:]
+            path.unlink(missing_ok=True)
+        return []
+
+    def _segment(self) -> int:
+        """The file that is written, made when there is none."""
+        if self._file is None:
+            path = self._folder / f"{uuid.uuid4().hex}.open"
+            # Under its final name only once it is locked: an unlocked one counts as left behind.
+            draft = path.with_suffix(".new")
+            self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            draft.rename(path)
+            self._path = path
+        return self._file
 
     def _end(self) -> None:
-        """End the open segment, so that it can be shipped."""
-        with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._path.rename(self._path.with_suffix(".jsonl"))
-                self._file = None
+        if self._file is not None:
+            self._path.rename(self._path.with_suffix(".jsonl"))
+            os.close(self._file)
+            self._file = None
+            self._ended_bytes += self._open_bytes
+            self._open_bytes = 0
 
     def _adopt(self) -> None:
-        """Take over what processes that are gone have left."""
-        for folder in self._root.iterdir():
-            if folder == self._folder:
-                continue
+        """End the segments of processes that are gone: the system has freed their locks."""
+        for path in self._folder.glob("*.open"):
             try:
-                with FileLock(folder / "alive", timeout=0):
-                    for path in [*folder.glob("*.open"), *folder.glob("*.jsonl")]:
-                        self._waiting += path.stat().st_size
-                        path.rename((self._folder / path.name).with_suffix(".jsonl"))
-            except (Timeout, OSError):
+                with path.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.rename(path.with_suffix(".jsonl"))
+            except (BlockingIOError, FileNotFoundError):
                 continue
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

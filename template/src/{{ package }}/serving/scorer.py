@@ -1,9 +1,9 @@
-"""The scorer: one loaded bundle, from validated rows to predictions. Online and batch use the same."""
+"""The scorer: one loaded bundle, from rows to predictions. Online and batch use the same."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import IntegrityError, ProjectError
 from ..features.encode import inputs_of
 from ..features.online import OnlineStore, lookup
 from ..schema import MISSING, Schema, calendar_values
@@ -19,95 +20,114 @@ from ..training.engine import Engine, OnnxEngine, load
 from .decode import Decoder, Row
 
 Floats = NDArray[np.float64]
+Cells = tuple[Any, ...]
+"""One row's values in the order of `Decoder.names`: timestamps as datetimes, null as None."""
 
 
 class Scorer:
-    """A model version ready to answer. Reading it is safe from any thread."""
+    """A model version ready to answer; any thread may use it."""
 
     def __init__(self, folder: Path, version: int, online: OnlineStore, max_rows: int) -> None:
-        """folder: a bundle that was verified. Raises IntegrityError when it cannot be loaded."""
+        """folder: a bundle that is trusted. Raises IntegrityError when it cannot be loaded."""
         manifest = bundle.read(folder)
         self.version, self.digest = version, manifest.digest
         self.engine_reason = manifest.engine_reason
-        self.schema: Schema = msgspec.json.decode((folder / "schema.json").read_bytes(), type=Schema)
+        try:
+            self.schema = msgspec.json.decode((folder / "schema.json").read_bytes(), type=Schema)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise IntegrityError(f"{folder / 'schema.json'} is no schema: {error}. Train again.") from None
         self.engine: Engine = load(folder, self.schema, manifest.engine)
         self.decoder = Decoder(self.schema, max_rows)
         self._online = online
+        self._pack_categorical = _packer(self.engine)
         self._plan()
 
     def _plan(self) -> None:
-        """Where each member of a row goes among the packed inputs."""
+        """Where the inputs stand among a row's cells: plain numbers first, then strings, then the rest."""
         schema, names = self.schema, self.decoder.names
-        place = {name: i for i, name in enumerate(schema.numeric)}
-        self._from: list[int] = []
-        self._to: list[int] = []
-        self._calendars: list[tuple[int, bool, list[int]]] = []
-        for i, field in enumerate(schema.fields):
-            inputs = inputs_of(schema, field)
-            if field.type == "timestamp" and inputs:
-                self._calendars.append((i, field.name == schema.time, [place[name] for name in inputs]))
-            elif field.type != "string" and inputs:
-                self._from.append(i)
-                self._to.append(place[field.name])
-        for i, name in enumerate(names[len(schema.fields) :], start=len(schema.fields)):
-            self._from.append(i)
-            self._to.append(place[name])
-        self._strings = [names.index(name) for name in schema.categorical]
-        self._time = names.index(schema.time) if schema.time in names else None
-        self._views = [(view, [f"c{names.index(column)}" for column in view.columns]) for view in schema.views]
-        self._numbers = itemgetter(*self._from) if len(self._from) > 1 else None
-        self._is_plain = not self._calendars and self._to == list(range(len(schema.numeric)))
+        place = {name: i for i, name in enumerate(names)}
+        attribute = {name: f"c{i}" for name, i in place.items()}
+        times = [field for field in schema.fields if field.type == "timestamp" and inputs_of(schema, field)]
+        self._calendars = [(place[field.name], field.name == schema.time) for field in times]
+        calendar = [name for field in times for name in inputs_of(schema, field)]
+        plain = [name for name in schema.numeric if name not in calendar]
+        self._plain = len(plain)
+        self._strings = slice(len(plain), len(plain) + len(schema.categorical))
+        packed = [*plain, *calendar]
+        self._order = [packed.index(name) for name in schema.numeric]
+        self._time = attribute.get(schema.time or "")
+        self._views = [
+            (view, [(name, attribute[name]) for name in view.entity], [attribute[name] for name in view.columns])
+            for view in schema.views
+        ]
 
     def complete(self, rows: Sequence[Row]) -> None:
-        """Fill in what a request need not bring: the event time (now) and the features of views, as of that time."""
-        if self._time is None and not self._views:
+        """Fill in what a request need not bring: the event time (now), and the views' features as of that time."""
+        if self._time is None:
             return
         now = datetime.now(UTC)
         for row in rows:
-            at = now
-            if self._time is not None:
-                told = getattr(row, f"c{self._time}")
-                if told is None:
-                    setattr(row, f"c{self._time}", now.isoformat())
-                else:
-                    at = datetime.fromisoformat(told)
-            self._look_up(row, at)
-
-    def _look_up(self, row: Row, at: datetime) -> None:
-        for view, attributes in self._views:
-            if all(getattr(row, attribute) is not msgspec.UNSET for attribute in attributes):
-                continue
-            named = {name: getattr(row, f"c{self.decoder.names.index(name)}") for name in view.entity}
-            for attribute, value in zip(attributes, lookup(self._online, view, named, at), strict=True):
-                if getattr(row, attribute) is msgspec.UNSET:
-                    setattr(row, attribute, None if math.isnan(value) else value)
-
-    def pack(self, rows: Sequence[Row]) -> tuple[Floats, list[list[str]]]:
-        """Completed rows as the engine's inputs: float64 [n, k] and n rows of c strings."""
-        tuples = [msgspec.structs.astuple(row) for row in rows]
-        numeric = self._numeric(tuples)
-        categorical = [[MISSING if cells[i] is None else cells[i] for i in self._strings] for cells in tuples]
-        return numeric, categorical
-
-    def _numeric(self, tuples: list[tuple[Any, ...]]) -> Floats:
-        shape = (len(tuples), len(self.schema.numeric))
-        if self._is_plain and self._numbers:
-            return np.array([self._numbers(cells) for cells in tuples], dtype=np.float64).reshape(shape)
-        packed = np.full(shape, math.nan)
-        if self._from:
-            cells_of = self._numbers or (lambda cells: (cells[self._from[0]],))
-            packed[:, self._to] = np.array([cells_of(cells) for cells in tuples], dtype=np.float64)
-        for source, is_event_time, targets in self._calendars:
-            for line, cells in zip(packed, tuples, strict=True):
-                text = cells[source]
-                line[targets] = calendar_values(datetime.fromisoformat(text) if text else None, is_event_time)
-        return packed
+            at = getattr(row, self._time)
+            if at is msgspec.UNSET:
+                at = now
+                setattr(row, self._time, now)
+            for view, entity, attributes in self._views:
+                asked = [name for name in attributes if getattr(row, name) is msgspec.UNSET]
+                if asked:
+                    key = {name: getattr(row, held) for name, held in entity}
+                    values = lookup(self._online, view, key, at) if at else [math.nan] * len(attributes)
+                    for name, value in zip(attributes, values, strict=True):
+                        if name in asked:
+                            setattr(row, name, None if math.isnan(value) else value)
 
     def predict(self, rows: Sequence[Row]) -> Floats:
         """Predictions of completed rows: [n], or [n, classes]."""
-        return self.engine.predict(*self.pack(rows))
+        return self.predict_cells([*map(msgspec.structs.astuple, rows)])
+
+    def predict_cells(self, rows: Sequence[Cells]) -> Floats:
+        """Predictions of rows as tuples."""
+        return self._pack_categorical(self._numeric(rows), [row[self._strings] for row in rows])
+
+    def _numeric(self, rows: Sequence[Cells]) -> Floats:
+        plain = self._plain
+        if not self._calendars:
+            return np.array([row[:plain] for row in rows], dtype=np.float64)
+        packed = []
+        for row in rows:
+            numbers = [*row[:plain]]
+            for place, is_event_time in self._calendars:
+                numbers += calendar_values(row[place], is_event_time)
+            packed.append(numbers)
+        return np.ascontiguousarray(np.array(packed, dtype=np.float64)[:, self._order])
+
+    def warm(self) -> None:
+        """Predict once for nobody: the first call of an engine is slow."""
+        given = self._strings.stop
+        rest = len(self.decoder.names) - given
+        cells = (0.0,) * self._plain + ("",) * (given - self._plain) + (None,) * rest
+        # A model may refuse made-up rows and still be good for real ones.
+        with suppress(ProjectError):
+            self.predict_cells([cells])
 
     @property
     def is_quick(self) -> bool:
         """Whether a few rows may be scored in the event loop itself."""
         return isinstance(self.engine, OnnxEngine)
+
+
+def _packer(engine: Engine) -> Callable[[Floats, list[Cells]], Floats]:
+    """Predict from numbers and strings. ONNX gets codes straight from the cells: it saves a copy of every string."""
+    if not isinstance(engine, OnnxEngine):
+
+        def with_strings(numeric: Floats, strings: list[Cells]) -> Floats:
+            return engine.predict(numeric, [[MISSING if s is None else s for s in row] for row in strings])
+
+        return with_strings
+    run, width = engine.run, len(engine.vocabulary)
+    codes = [(known | {None: known.get(MISSING, -1)}).get for known in engine.vocabulary]
+
+    def with_codes(numeric: Floats, strings: list[Cells]) -> Floats:
+        packed = [[code(s, -1) for code, s in zip(codes, row, strict=True)] for row in strings]
+        return run(numeric, np.array(packed, dtype=np.int64).reshape(len(strings), width))
+
+    return with_codes

@@ -1,42 +1,57 @@
 """The serving process: uvicorn around the application, logs as JSON lines, a stop that finishes what it began."""
 
 import logging
+import socket
 import sys
 from typing import Any
 
 import structlog
 
 from ..contract import Contract
+from ..errors import ProjectError
 from ..settings import Settings
+
+KEEP_ALIVE = 75
+"""Seconds a silent connection is kept: longer than load balancers do (60), so that none sends into a closed one."""
+PATIENCE = 20
+"""Seconds that requests get to end after the service was told to stop."""
+
+log = structlog.get_logger()
 
 
 def serve(settings: Settings, contract: Contract) -> None:
     """Serve until told to stop (SIGTERM, Ctrl-C): requests are finished and captures shipped first."""
     import uvicorn
 
-    from .app import create
+    from .app import Application
 
-    _log_as_json()
-    app = create(contract, settings)
-    structlog.get_logger().info("serving", model=contract.name, url=f"http://{settings.host}:{settings.port}")
-    uvicorn.run(
+    log_as_json()
+    app = Application(contract, settings)
+    listening = _bound(settings)
+    config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
-        loop="auto",
-        http="auto",
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
         log_config=None,
+        log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         backlog=2048,
-        timeout_graceful_shutdown=20,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=PATIENCE,
     )
+    host, port = listening.getsockname()[:2]
+    log.info("serving", model=contract.name, url=f"http://{host}:{port}", keys=app.guard.asks)
+    uvicorn.Server(config).run(sockets=[listening])
+    log.info("stopped", model=contract.name)
 
 
-def _log_as_json() -> None:
-    """One JSON object per line on standard output, from this package and from uvicorn alike."""
+def log_as_json() -> None:
+    """One JSON object per line on standard output, from this package and from libraries alike."""
     shared: list[Any] = [
-        structlog.processors.add_log_level,
+        structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,
     ]
@@ -45,13 +60,25 @@ def _log_as_json() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
     handler = logging.StreamHandler(sys.stdout)
+    without = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
+            foreign_pre_chain=shared, processors=[without, structlog.processors.JSONRenderer()]
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """A bound socket, so that a taken port is one sentence and not a traceback."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        raise ProjectError(
+            f"ML_HOST={settings.host} ML_PORT={settings.port} cannot be bound: {error.strerror or error}. "
+            "Stop what listens there, or choose another."
+        ) from None
+    return listening

@@ -1,0 +1,76 @@
+"""The forms rows come in besides plain records: MLflow's split, columns, and Open Inference tensors."""
+
+from typing import Any
+
+import msgspec
+
+from .refusal import SHOWN, Refusal
+
+OUTPUT = "prediction"
+"""The output's name in Open Inference requests, responses and metadata."""
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True):
+    """MLflow's dataframe_split: column names once, then rows of cells."""
+
+    columns: list[str]
+    data: list[list[Any]]
+    index: Any = None
+
+
+class Tensor(msgspec.Struct):
+    """One column of an Open Inference request: n values, of shape [n] or [n, 1]."""
+
+    name: str
+    data: list[Any]
+    shape: list[int] | None = None
+
+
+class Named(msgspec.Struct):
+    name: str
+
+
+class Infer(msgspec.Struct):
+    """An Open Inference request. What is left out here (datatypes, parameters) adds nothing to the schema."""
+
+    inputs: list[Tensor]
+    id: str | None = None
+    outputs: list[Named] = []
+
+
+def from_split(split: Split) -> list[dict[str, Any]]:
+    if len(set(split.columns)) < len(split.columns):
+        raise Refusal(422, "dataframe_split names a column twice; give every column once.", "dataframe_split")
+    for place, cells in enumerate(split.data):
+        if len(cells) != len(split.columns):
+            said = f"dataframe_split has {len(split.columns)} columns but a row of {len(cells)} cells."
+            raise Refusal(422, said, "dataframe_split", place)
+    return [dict(zip(split.columns, cells, strict=True)) for cells in split.data]
+
+
+def from_columns(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    longest = max(map(len, columns.values()), default=0)
+    for name, values in columns.items():
+        if len(values) != longest:
+            raise Refusal(422, f"'{name}' has {len(values)} values where others have {longest}.", name)
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def from_tensors(asked: Infer) -> list[dict[str, Any]]:
+    for output in asked.outputs:
+        if output.name != OUTPUT:
+            said = f"There is no output '{output.name[:SHOWN]}'; the only one is '{OUTPUT}'."
+            raise Refusal(422, said, "outputs")
+    columns = {tensor.name: _flat(tensor) for tensor in asked.inputs}
+    if len(columns) < len(asked.inputs):
+        raise Refusal(422, "Two inputs have the same name; give every column once.", "inputs")
+    return from_columns(columns)
+
+
+def _flat(tensor: Tensor) -> list[Any]:
+    """A tensor as n values; they may be nested as the shape says."""
+    flat = [cell for part in tensor.data for cell in (part if isinstance(part, list) else [part])]
+    if tensor.shape is not None and tensor.shape not in ([len(flat)], [len(flat), 1]):
+        said = f"'{tensor.name}' has {len(flat)} values, which do not fit its shape; use [n] or [n, 1]."
+        raise Refusal(422, said, tensor.name)
+    return flat

@@ -1,0 +1,52 @@
+"""HTTP without a framework: headers and bodies of requests, and whole responses."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from .refusal import Refusal
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+ALSO = {
+    401: [(b"www-authenticate", b"Bearer")],
+    405: [(b"allow", b"POST")],
+    503: [(b"retry-after", b"1")],
+}
+"""Headers that belong to a status."""
+
+
+class Gone(Exception):
+    """The client hung up before it had sent its request."""
+
+
+async def read(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The body of a request. Raises Refusal as soon as it is known to be too large; the rest is never kept."""
+    declared = headers.get(b"content-length", b"")
+    too_large = Refusal(413, f"The body is larger than {limit} bytes; send the rows in several requests.")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    body = b""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        body = message.get("body", b"")
+        size += len(body)
+        if size > limit:
+            raise too_large
+        parts.append(body)
+        more = message.get("more_body", False)
+    return body if len(parts) == 1 else b"".join(parts)
+
+
+async def reply(send: Send, status: int, body: bytes) -> None:
+    """Send a JSON response."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *ALSO.get(status, ())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,80 @@
+"""Requests the service refuses: one sentence that names the field and the row."""
+
+import re
+
+import msgspec
+
+from ..schema import Field, Schema
+
+AT = re.compile(r"^(?:\.(?:dataframe_records|instances))?\[(?P<row>\d+)\](?:\.(?P<field>.*))?$", re.DOTALL)
+OBJECT = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+SHOWN = 40
+"""Characters of a refused text that a sentence repeats."""
+LISTED = 20
+"""Names or values that a sentence lists."""
+
+
+class Refusal(Exception):
+    """HTTP status, one sentence, and where the request is wrong; `row` counts from 0."""
+
+    def __init__(self, status: int, sentence: str, field: str | None = None, row: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status, self.field, self.row = status, field, row
+
+    def body(self) -> bytes:
+        found = {"error": str(self), "field": self.field, "row": self.row}
+        return msgspec.json.encode({key: value for key, value in found.items() if value is not None})
+
+
+def translated(error: msgspec.ValidationError, schema: Schema, names: dict[str, str]) -> Refusal:
+    """Msgspec's message as a refusal. names: by key, where a key is not the field's name."""
+    what, _, path = str(error).rpartition(" - at `$")
+    what, path = (what, path.removesuffix("`")) if what else (str(error), "")
+    place = AT.match(path)
+    row = int(place["row"]) if place else None
+    if found := OBJECT.match(what):
+        name = names.get(found["name"], found["name"])
+        if found["what"] == "missing required":
+            return Refusal(422, f"'{name}' is missing.", name, row)
+        return _unknown(name, row, schema)
+    if place is None or not place["field"]:
+        where = path.removeprefix(".")
+        said = what.replace("`", "").replace("Expected", "should be").replace("got", "not")
+        return Refusal(422, f"{where or 'The body'} {said}.", where or None, row)
+    name = names.get(place["field"], place["field"])
+    field = next((field for field in schema.fields if field.name == name), None)
+    got = re.search(r", got `(\w+)`$", what)
+    kind = wanted(field) if field else "a number or null"
+    return Refusal(422, f"'{name}' should be {kind}{f', not {got[1]}' if got else ''}.", name, row)
+
+
+def wanted(field: Field) -> str:
+    """What a field's value should be."""
+    words = {
+        "number": "a number",
+        "integer": "a whole number",
+        "boolean": "true or false",
+        "string": "a string",
+        "timestamp": "a time as ISO 8601 text, like 2024-01-31T08:00:00Z",
+    }
+    said = words[field.type]
+    if field.min is not None and field.max is not None:
+        said += f" from {field.min:g} to {field.max:g}"
+    elif field.min is not None:
+        said += f" of at least {field.min:g}"
+    elif field.max is not None:
+        said += f" of at most {field.max:g}"
+    if field.values:
+        said = f"one of {_listed(field.values)}"
+    return f"{said}, or null" if field.nullable else said
+
+
+def _unknown(name: str, row: int | None, schema: Schema) -> Refusal:
+    if name == schema.target:
+        return Refusal(422, f"'{name}' is what the model predicts; leave it out.", name, row)
+    known = _listed([field.name for field in schema.fields if field.used])
+    return Refusal(422, f"'{name[:SHOWN]}' is no field of this model; it takes {known}.", name, row)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
