@@ -108,7 +108,6 @@ def test_a_broken_station_turns_its_tests_red(mutation: Mutation, project: Path,
     path.write_text(text.replace(mutation.old, mutation.new))
     ended = run(broken, "python", "-m", "pytest", "-x", "-q", *mutation.tests.split(), environment=project)
     assert ended.returncode == 1, f"{mutation.what}: no test turned red\n{tail(ended)}"
-    assert " failed" in ended.stdout or " error" in ended.stdout
 
 
 def test_every_station_is_broken_once() -> None:
