@@ -93,5 +93,5 @@ def test_no_registry_host_or_leftover_stands_in_the_repository() -> None:
         ):
             continue
         text = read(path)
-        for word in ("TO" + "DO", "FIX" + "ME", "pythonhosted", "pypi" + ".org"):
+        for word in ("TO" + "DO", "FIX" + "ME", "python" + "hosted", "pypi" + ".org"):
             assert word not in text, f"{path}: {word}"
