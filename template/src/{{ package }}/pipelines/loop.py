@@ -11,9 +11,12 @@ from rich.markup import escape
 
 from ..settings import Settings
 from .replay import prepare
-from .scene import Scene
+from .scene import Evidence, Scene
 from .scenes import scenes
 from .service import Service
+
+FACT = 60
+"""Letters up to which a piece of evidence is shown."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -31,23 +34,28 @@ def play(settings: Settings, silent: bool = False) -> list[Event]:
     started = time.perf_counter()
     events: list[Event] = []
 
-    def tell(name: str, scene: Callable[[], dict[str, Any]]) -> None:
+    def tell(play: Callable[[Scene], Evidence], scene: Scene) -> None:
         begun = time.perf_counter()
-        with console.status(f"{name} ..."):
-            evidence = scene()
+        sentence = (play.__doc__ or play.__name__).strip()
+        with console.status(escape(sentence)):
+            evidence = play(scene)
         ended = time.perf_counter()
-        event = Event(name, round(begun - started, 2), round(ended - begun, 2), evidence)
-        events.append(event)
+        events.append(Event(play.__name__, round(begun - started, 2), round(ended - begun, 2), evidence))
         _save(settings.home / "loop.json", events)
-        console.print(f"[green]{event.at + event.seconds:6.1f} s[/]  {name:<24} {escape(_line(evidence))}")
+        console.print(f"[green]{ended - started:6.1f} s[/]  {escape(sentence)}")
+        console.print(f"[dim]          {escape(_facts(evidence))}[/]", soft_wrap=True)
 
     stage = prepare(settings)
     with Service(stage.context.settings) as service:
-        for name, scene in scenes(Scene(stage, service, started)):
-            tell(name, scene)
+        scene = Scene(stage, service, started)
+        for play_scene in scenes():
+            tell(play_scene, scene)
     home = stage.context.settings.home
-    console.print(f"\nThe record: {settings.home / 'loop.json'}. The report: {home / 'report.html'}.")
-    console.print(f"Look around in it: ML_HOME={home} ML_CONTRACT={home / 'contract.yaml'} uv run ml status")
+    console.print(
+        f"\nThe record: {settings.home / 'loop.json'}\nThe report: {_short(home / 'report.html')}", soft_wrap=True
+    )
+    here = f"ML_HOME={_short(home)} ML_CONTRACT={_short(home / 'contract.yaml')}"
+    console.print(f"Look around in it: {here} uv run ml status", soft_wrap=True)
     return events
 
 
@@ -58,11 +66,16 @@ def _save(path: Path, events: list[Event]) -> None:
     draft.replace(path)
 
 
-def _line(evidence: dict[str, Any]) -> str:
+def _facts(evidence: Evidence) -> str:
+    """The short ones among the evidence; all of it is in the record."""
     parts = []
     for key, value in evidence.items():
-        if isinstance(value, dict | list):
-            continue
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        parts.append(f"{key.replace('_', ' ')} {shown}")
+        if not isinstance(value, dict | list) and len(shown) <= FACT:
+            parts.append(f"{key.replace('_', ' ')} {shown}")
     return ", ".join(parts)
+
+
+def _short(path: Path) -> Path:
+    """A path as one would type it from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
