@@ -11,6 +11,9 @@ from obstore.store import LocalStore, from_url
 
 from .errors import StoreError
 
+NOT_IN_PATHS = set("%[\\]^|\t\n\r")
+"""Characters in a path at which Delta loses its way or crashes."""
+
 
 class Store:
     """Objects by key under one root. Keys are relative, with forward slashes."""
@@ -19,6 +22,8 @@ class Store:
         """root: a folder or an address. Raises StoreError when the folder cannot be made or the address is unknown."""
         self.root = root.removeprefix("file://").rstrip("/")
         self.local = Path(self.root) if "://" not in self.root else None
+        if self.local and (wrong := NOT_IN_PATHS & set(self.local.absolute().as_posix())):
+            raise StoreError(f"The store {self.root} has '{min(wrong)}' in its path; set ML_STORE to a folder without.")
         with self._failing():
             self._objects = LocalStore(self.local, mkdir=True) if self.local else from_url(self.root)
 

@@ -1,8 +1,10 @@
 """Versioned Delta tables in the store. A table's version is the data version that runs and bundles record."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from .errors import ConflictError, StoreError
@@ -10,6 +12,11 @@ from .store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ATTEMPTS = 20
+"""Each one that fails means that another writer came through."""
+STRICT = CommitProperties(max_commit_retries=0)
+"""By itself Delta puts a commit on top of what others wrote meanwhile; two first writes would both stay visible."""
 
 
 def version(store: Store, name: str) -> int | None:
@@ -25,7 +32,8 @@ def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
         raise StoreError(
             f"Table '{name}' does not exist in {store.root} yet; run the step that writes it (ml run --help)."
         )
-    return table.to_pyarrow_table()
+    with _failing(store, name, "read"):
+        return table.to_pyarrow_table()
 
 
 def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any]]:
@@ -38,19 +46,40 @@ def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any
 
     # Delta may hand out string views, which Arrow cannot compare with a string.
     wanted = pc.field(column).cast(pa.string()) == value
-    found: list[dict[str, Any]] = table.to_pyarrow_dataset().to_table(filter=wanted).to_pylist()
+    with _failing(store, name, "read"):
+        found: list[dict[str, Any]] = table.to_pyarrow_dataset().to_table(filter=wanted).to_pylist()
     return found
+
+
+def select(store: Store, name: str, columns: list[str], where: Any = None) -> "pa.Table":
+    """Some columns of the rows for which an Arrow expression holds; what cannot hold it is not read.
+
+    Compare strings as `field(column).cast(string)`: Delta may hand out views. A table that is not there has no rows.
+    """
+    import pyarrow as pa
+
+    table = _open(store, name)
+    if table is None:
+        return pa.table({column: pa.nulls(0) for column in columns})
+    with _failing(store, name, "read"):
+        return table.to_pyarrow_dataset().to_table(columns=columns, filter=where)
 
 
 def rows(store: Store, name: str) -> int:
     """Number of rows of a table's newest version; 0 when there is none."""
     table = _open(store, name)
-    return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
+    with _failing(store, name, "read"):
+        return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
 
 
 def append(store: Store, name: str, rows: "pa.Table") -> int:
     """Add rows in one commit; returns the new version."""
-    return _write(store, name, rows, "append")
+    for _ in range(ATTEMPTS):
+        try:
+            return _write(store, name, _open(store, name), rows, "append")
+        except ConflictError:
+            continue
+    raise _busy(name)
 
 
 def append_new(store: Store, name: str, rows: "pa.Table", key: str, number: str | None = None) -> int:
@@ -59,22 +88,20 @@ def append_new(store: Store, name: str, rows: "pa.Table", key: str, number: str 
     Of rows with one key the first counts. Two writers at once never double a row. The version moves only when something
     was added. `number`: a column to add, counting the table's rows in the order they were written.
     """
-    for _ in range(20):
+    for _ in range(ATTEMPTS):
         table = _open(store, name)
-        fresh, start = _fresh(table, rows, key, number)
+        with _failing(store, name, "read"):
+            fresh, start = _fresh(table, rows, key, number)
         if not len(fresh):
             return 0
         if number:
             fresh = numbered(fresh, number, start)
         try:
-            if table is None:
-                _write(store, name, fresh, "error")
-            else:
-                _merge(store, name, table, fresh, key)
+            _write(store, name, table, fresh, "append", STRICT)
             return len(fresh)
         except ConflictError:
             continue
-    raise ConflictError(f"Table '{name}' kept changing while rows were added; run the step again.")
+    raise _busy(name)
 
 
 def numbered(rows: "pa.Table", number: str, start: int) -> "pa.Table":
@@ -93,61 +120,83 @@ def _fresh(table: DeltaTable | None, rows: "pa.Table", key: str, number: str | N
     if table is not None:
         held = table.to_pyarrow_table(columns=[key, *([number] if number else [])])
         rows = rows.filter(pc.invert(pc.is_in(rows[key], value_set=held[key].combine_chunks().cast(rows[key].type))))
-        start = 1 + (pc.max(held[number]).as_py() or 0) if number and len(held) else 0
+        start = 1 + pc.max(held[number]).as_py() if number and len(held) else 0
     places = pa.table({"key": rows[key], "place": pa.array(range(len(rows)), pa.int64())})
     first = places.group_by("key").aggregate([("place", "min")])["place_min"]
     return rows if len(first) == len(rows) else rows.take(first.take(pc.sort_indices(first))), start
 
 
 def replace(store: Store, name: str, rows: "pa.Table") -> int:
-    """Make rows the whole table in one commit; older versions stay readable. Returns the new version."""
-    return _write(store, name, rows, "overwrite")
+    """Make rows the whole table in one commit, whatever it held; older versions stay readable. Returns the version."""
+    for _ in range(ATTEMPTS):
+        try:
+            return _write(store, name, _open(store, name), rows, "overwrite", STRICT)
+        except ConflictError:
+            continue
+    raise _busy(name)
 
 
-def _merge(store: Store, name: str, table: DeltaTable, rows: "pa.Table", key: str) -> None:
-    # A merge leaves columns out that the table does not have, without a word.
-    held = {field.name for field in table.schema().fields}
-    if odd := sorted(held ^ set(rows.column_names)):
-        raise _unwritable(store, name, f"it and the new rows differ in '{odd[0]}'")
-    # A merge reads what it compares with, so Delta refuses it when another writer committed in between.
-    merge = table.merge(
-        rows, predicate=f'target."{key}" = source."{key}"', source_alias="source", target_alias="target"
-    )
-    try:
-        merge.when_not_matched_insert_all().execute()
-    except CommitFailedError as error:
-        raise ConflictError(f"Table '{name}' was written by another process at once; run the step again.") from error
-    except (OSError, DeltaError) as error:
-        raise _unwritable(store, name, error) from None
+def swap(store: Store, name: str, old: int | None, rows: "pa.Table") -> int:
+    """Make rows, which were made from version `old` (None: no table), the whole table. Returns the version.
+
+    Raises ConflictError when the table has moved on since: what another wrote would be lost.
+    """
+    if version(store, name) != old:
+        raise _moved(name)
+    return _write(store, name, None if old is None else _open(store, name, old), rows, "overwrite", STRICT)
 
 
 def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | None:
+    with _failing(store, name, "read"):
+        try:
+            return DeltaTable(_uri(store, name), version=version)
+        except TableNotFoundError:
+            return None
+
+
+def _write(
+    store: Store,
+    name: str,
+    table: DeltaTable | None,
+    rows: "pa.Table",
+    mode: str,
+    commit: CommitProperties | None = None,
+) -> int:
+    """Write on top of a table as it was opened, or make it. Raises ConflictError when another was first."""
+    with _failing(store, name, "written"):
+        if table is not None:
+            shape = "overwrite" if mode == "overwrite" else None
+            odd = sorted({field.name for field in table.schema().fields} ^ set(rows.column_names))
+            if odd and mode == "append":
+                raise DeltaError(f"it and the new rows differ in '{odd[0]}'")
+            write_deltalake(table, rows, mode=mode, schema_mode=shape, commit_properties=commit)
+            return int(table.version())
+        try:
+            write_deltalake(_uri(store, name), rows, mode="error", commit_properties=STRICT)
+        except DeltaError:
+            if DeltaTable.is_deltatable(_uri(store, name)):
+                raise _moved(name) from None
+            raise
+        return 0
+
+
+@contextmanager
+def _failing(store: Store, name: str, verb: str) -> Iterator[None]:
     try:
-        return DeltaTable(_uri(store, name), version=version)
-    except TableNotFoundError:
-        return None
+        yield
+    except CommitFailedError:
+        raise _moved(name) from None
     except (OSError, DeltaError) as error:
-        raise StoreError(f"Table '{name}' in {store.root} cannot be read: {_first_line(error)}.") from None
+        reason = str(error).split("\n", 1)[0].rstrip(".")
+        raise StoreError(f"Table '{name}' in {store.root} cannot be {verb}: {reason}.") from None
 
 
-def _write(store: Store, name: str, rows: "pa.Table", mode: str) -> int:
-    try:
-        write_deltalake(_uri(store, name), rows, mode=mode, schema_mode="overwrite" if mode == "overwrite" else None)
-    except (OSError, DeltaError) as error:
-        if isinstance(error, CommitFailedError) or (mode == "error" and version(store, name) is not None):
-            raise ConflictError(
-                f"Table '{name}' was written by somebody else at the same time; run it again."
-            ) from None
-        raise StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(error)}.") from None
-    return int(DeltaTable(_uri(store, name)).version())
+def _moved(name: str) -> ConflictError:
+    return ConflictError(f"Table '{name}' was written by somebody else at the same time; run the step again.")
 
 
-def _unwritable(store: Store, name: str, why: object) -> StoreError:
-    return StoreError(f"Table '{name}' in {store.root} cannot be written: {_first_line(why)}.")
-
-
-def _first_line(error: object) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")
+def _busy(name: str) -> ConflictError:
+    return ConflictError(f"Table '{name}' kept changing while rows were written; run the step again.")
 
 
 def _uri(store: Store, name: str) -> str:
