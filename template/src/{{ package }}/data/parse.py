@@ -18,7 +18,7 @@ LOOKS_LIKE: dict[ColumnType, str] = {
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INTEGER = r"^\+?(-?)0*(\d+)(\.0*)?$"
-LARGEST = str(2**63 - 1)
+SMALLEST, LARGEST = str(-(2**63)), str(2**63 - 1)
 
 
 class Parsed(NamedTuple):
@@ -108,7 +108,8 @@ def _integers(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
     digits = pc.utf8_ltrim(signed, "-")
     length = pc.binary_length(digits)
     is_longest = pc.equal(length, len(LARGEST))
-    fits = pc.or_(pc.less(length, len(LARGEST)), pc.and_(is_longest, pc.less_equal(digits, LARGEST)))
+    is_small = pc.or_(pc.less_equal(digits, LARGEST), pc.equal(signed, SMALLEST))
+    fits = pc.or_(pc.less(length, len(LARGEST)), pc.and_(is_longest, is_small))
     return _where(fits, signed).cast(pa.int64())
 
 
