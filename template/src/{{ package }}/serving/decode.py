@@ -35,7 +35,7 @@ class Decoder:
 
     def invocations(self, body: bytes) -> list[Row]:
         """The forms of MLflow and of TensorFlow Serving: dataframe_records, dataframe_split, instances, inputs."""
-        asked: Any = self._guarded(lambda: self._body.decode(body))
+        asked: Any = self._guarded(lambda: self._body.decode(body), body)
         forms = (asked.dataframe_records, asked.instances, asked.dataframe_split, asked.inputs)
         given = [form for form in forms if form is not msgspec.UNSET]
         if len(given) != 1:
@@ -49,7 +49,7 @@ class Decoder:
 
     def infer(self, body: bytes) -> tuple[list[Row], str | None]:
         """An Open Inference request: its rows, and its id."""
-        asked: Infer = self._guarded(lambda: self._infer.decode(body))
+        asked: Infer = self._guarded(lambda: self._infer.decode(body), body)
         return self._converted(from_tensors(asked)), asked.id
 
     def written(self, row: Row) -> bytes:
@@ -91,10 +91,13 @@ class Decoder:
             said = f"'{name}' should be {wanted(self._fields[name])}, not '{text[:SHOWN]}'."
             raise Refusal(422, said, name, place) from None
 
-    def _guarded(self, decode: Callable[[], Any]) -> Any:
+    def _guarded(self, decode: Callable[[], Any], body: bytes | None = None) -> Any:
         try:
             return decode()
         except msgspec.ValidationError as error:
+            # It stops at the first value of a wrong type, and what follows may not be JSON at all.
+            if body is not None:
+                self._guarded(lambda: msgspec.json.decode(body, type=msgspec.Raw))
             raise translated(error, self._schema, self._names) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refusal(400, f"The body is not JSON: {error}.") from None

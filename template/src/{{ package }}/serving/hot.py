@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from ..errors import ProjectError, StoreError
@@ -60,6 +61,7 @@ class Hot:
         return self._usual.get(path) or asked(path)
 
     async def answer(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request and count it."""
         started = time.perf_counter()
         self._metrics.in_flight += 1
         status, body, then = 500, b"", None
@@ -98,10 +100,11 @@ class Hot:
         live = self._models.live
         request = Request(asked, live, body, self._request_id(headers))
         scorer, answer = await self._scored(request)
-        then = None
-        if (shadow := live.shadow) and scorer is live.champion:
-            then = lambda: self._shadow.watch(shadow, lambda: _rows(shadow, request)[0], request.id)  # noqa: E731
+        then = partial(self._watch, live.shadow, request) if live.shadow and scorer is live.champion else None
         return asked.protocol.write(self._models.name, answer), then
+
+    def _watch(self, shadow: Scorer, request: Request) -> None:
+        self._shadow.watch(shadow, lambda: _rows(shadow, request)[0], request.id)
 
     async def _scored(self, request: Request) -> tuple[Scorer, Answer]:
         """Who answered, and what. When a challenger that got its share of requests fails, the champion answers."""

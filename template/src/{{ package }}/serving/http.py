@@ -25,9 +25,8 @@ class Gone(Exception):
 async def read(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The body of a request. Raises Refusal as soon as it is known to be too large; the rest is never kept."""
     declared = headers.get(b"content-length", b"")
-    too_large = Refusal(413, f"The body is larger than {limit} bytes; send the rows in several requests.")
     if declared.isdigit() and int(declared) > limit:
-        raise too_large
+        raise _too_large(limit)
     body = b""
     parts: list[bytes] = []
     size = 0
@@ -39,10 +38,14 @@ async def read(headers: Headers, receive: Receive, limit: int) -> bytes:
         body = message.get("body", b"")
         size += len(body)
         if size > limit:
-            raise too_large
+            raise _too_large(limit)
         parts.append(body)
         more = message.get("more_body", False)
     return body if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"The body is larger than {limit} bytes; send the rows in several requests.")
 
 
 async def reply(send: Send, status: int, body: bytes) -> None:

@@ -12,6 +12,14 @@ SHOWN = 40
 """Characters of a refused text that a sentence repeats."""
 LISTED = 20
 """Names or values that a sentence lists."""
+WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 class Refusal(Exception):
@@ -37,15 +45,17 @@ def translated(error: msgspec.ValidationError, schema: Schema, names: dict[str, 
         if found["what"] == "missing required":
             return Refusal(422, f"'{name}' is missing.", name, row)
         return _unknown(name, row, schema)
-    if place is None or not place["field"]:
-        where = path.removeprefix(".")
-        said = what.replace("`", "").replace("Expected", "should be").replace("got", "not")
-        return Refusal(422, f"{where or 'The body'} {said}.", where or None, row)
+    got = re.search(r", got `(\w+)`$", what)
+    instead = f", not {WORDS.get(got[1], got[1])}" if got else ""
+    if place is None or place["field"] is None:
+        where = path.removeprefix(".") or None
+        expected = re.search(r"Expected `(\w+)", what)
+        kind = WORDS.get(expected[1], expected[1]) if expected else "something else"
+        subject = "A row" if place else f"'{where}'" if where else "The body"
+        return Refusal(422, f"{subject} should be {kind}{instead}.", None if place else where, row)
     name = names.get(place["field"], place["field"])
     field = next((field for field in schema.fields if field.name == name), None)
-    got = re.search(r", got `(\w+)`$", what)
-    kind = wanted(field) if field else "a number or null"
-    return Refusal(422, f"'{name}' should be {kind}{f', not {got[1]}' if got else ''}.", name, row)
+    return Refusal(422, f"'{name}' should be {wanted(field) if field else 'a number, or null'}{instead}.", name, row)
 
 
 def wanted(field: Field) -> str:
@@ -70,6 +80,8 @@ def wanted(field: Field) -> str:
 
 
 def _unknown(name: str, row: int | None, schema: Schema) -> Refusal:
+    if row is None:
+        return Refusal(422, f"'{name[:SHOWN]}' is no part of such a request.", name)
     if name == schema.target:
         return Refusal(422, f"'{name}' is what the model predicts; leave it out.", name, row)
     known = _listed([field.name for field in schema.fields if field.used])
