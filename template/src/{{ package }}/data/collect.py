@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SourceCollected(msgspec.Struct, frozen=True):
-    """Rows the source holds, how many repeat another one, how many were new, and the raw table's version.
+    """Rows the source holds, how many of them equal another one, how many were new, and the raw table's version.
 
     labelled: new examples from predictions whose label arrived. withdrawn: rows taken out again, as they were refused
     and the source no longer holds them, or as their label was corrected.
@@ -43,13 +43,15 @@ class Collected(msgspec.Struct, frozen=True):
 def collect(contract: Contract, store: Store) -> Collected:
     """Add every source's rows, as canonical text with `_row` and `_seq`, to `raw_<source>`; labelled predictions too.
 
-    A row is its content: the same content is one row, within a source and from run to run. Raises ProjectError when a
+    A row is its content, from run to run; of equal rows in a source each is one. Raises ProjectError when a
     source cannot be read; then nothing of it is added.
     """
     return Collected({name: _collect(contract, store, name) for name in contract.sources})
 
 
 def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
+    import pyarrow.compute as pc
+
     source, table = contract.sources[name], f"raw_{name}"
     rows = identified(read(source, name))
     if not len(rows) and tables.version(store, table) is None:
@@ -62,7 +64,7 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     withdrawn = _withdraw(store, name, (quarantine.held(store, name).refused | served.outdated) - current)
     new = tables.append_new(store, table, rows, "_row", number="_seq")
     fed_back = tables.append_new(store, table, served.rows, "_row", number="_seq")
-    repeated = len(rows) - len(rows["_row"].unique())
+    repeated = pc.sum(pc.match_substring(rows["_row"], ".")).as_py() or 0
     return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn)
 
 
@@ -79,15 +81,16 @@ def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
     before = msgspec.json.decode(store.read(key) or b"{}")
     if before == shape:
         return
-    if before and tables.version(store, table) is not None:
-        held = tables.read(store, table).sort_by("_seq").drop_columns(["_row", "_seq"])
+    version = tables.version(store, table)
+    if before and version is not None:
+        held = tables.read(store, table, version).sort_by("_seq").drop_columns(["_row", "_seq"])
         # Both sides as the old contract wrote them: `no` was false as boolean, and stays `no` as text.
         shared = {
             column: Column(type=before[column]) for column in held.column_names if column in before.keys() & shape
         }
         old, now = (identities(normalised(side, shared)) for side in (held, rows))
         kept = identified(normalised(held.filter(pc.invert(pc.is_in(old, value_set=now))), source.columns))
-        tables.replace(store, table, tables.numbered(pa.concat_tables([kept, rows]), "_seq", 0))
+        tables.swap(store, table, version, tables.numbered(pa.concat_tables([kept, rows]), "_seq", 0))
     # Written after the table: killed in between, the next run does it again with the same result.
     store.write(key, msgspec.json.encode(shape))
 
@@ -101,16 +104,18 @@ def _withdraw(store: Store, name: str, rows: set[str]) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not rows or tables.version(store, f"raw_{name}") is None:
+    table = f"raw_{name}"
+    version = tables.version(store, table)
+    if not rows or version is None:
         return 0
-    raw = tables.read(store, f"raw_{name}")
+    raw = tables.read(store, table, version)
     kept = raw.filter(pc.invert(pc.is_in(raw["_row"], value_set=pa.array(sorted(rows), pa.string()))))
     if len(kept) < len(raw):
-        tables.replace(store, f"raw_{name}", kept)
+        tables.swap(store, table, version, kept)
     return len(raw) - len(kept)
 
 
 def _said(name: str, found: SourceCollected) -> str:
-    more = {"repeated": found.repeated, "from labelled predictions": found.labelled, "withdrawn": found.withdrawn}
+    more = {"equal to another": found.repeated, "from labelled predictions": found.labelled, "withdrawn": found.withdrawn}
     said = "".join(f", {count:,} {what}" for what, count in more.items() if count)
     return f"{name} {found.rows:,} rows, {found.new:,} new{said}"

@@ -7,7 +7,7 @@ from .. import tables
 from ..contract import Contract
 from ..store import Store
 from . import text
-from .rows import identified
+from .rows import identities
 from .sources import normalised
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Labelled(NamedTuple):
-    """rows: one per prediction with a label, as the source of examples writes it, with `_row`.
+    """rows: one per prediction with a label, as the source of examples writes it, with `_row` (equal ones share it).
 
     outdated: identities of the rows that labels since corrected had made.
     """
@@ -43,7 +43,8 @@ def _examples(contract: Contract, served: "list[tuple[dict[str, Any], str | None
 
     rows = [_example(contract, prediction, label) for prediction, label in served]
     cells = {name: pa.array([row[name] for row in rows], pa.string()) for name in contract.examples.columns}
-    return identified(normalised(pa.table(cells), contract.examples.columns))
+    table = normalised(pa.table(cells), contract.examples.columns)
+    return table.append_column("_row", identities(table))
 
 
 def _example(contract: Contract, prediction: dict[str, Any], label: str | None) -> dict[str, str | None]:

@@ -15,12 +15,13 @@ ROWS = 5_000
 LEAST = 30
 SUSPICIOUS = 0.95
 """Score (balanced accuracy or R2 on held-out rows) of one column alone from which a person should look."""
-OUTRIGHT = 0.02
-"""A leak has an error rate certainly below this; one strong sensor in a small table cannot show that."""
 
 
 class Suspicion(NamedTuple):
-    """How well a column alone predicts the target, and whether that is too good for anything but a leak."""
+    """How well a column alone predicts the target, and whether it is the target itself, renamed or in other units.
+
+    Only the latter is certain. A column that predicts without error may be a leak or simply what decides; a person knows.
+    """
 
     score: float
     is_outright: bool
@@ -66,9 +67,7 @@ def _classes(x: "NDArray[np.float64]", y: "NDArray[np.int64]", can_rename: bool)
     tree = DecisionTreeClassifier(class_weight="balanced", max_leaf_nodes=64, random_state=0)
     answers = cross_val_predict(tree, x.reshape(-1, 1), y, cv=StratifiedKFold(3, shuffle=True, random_state=0))
     errors = np.array([np.sum(answers[y == code] != code) for code in np.unique(y)])
-    # Rule of three (Hanley & Lippman-Hand 1983): no error in n rows means an error rate below 3/n, 95 % sure.
-    ceiling = float(np.mean((errors + 3) / sizes))
-    return Suspicion(float(1 - np.mean(errors / sizes)), ceiling <= OUTRIGHT or (can_rename and _renames(x, y)))
+    return Suspicion(float(1 - np.mean(errors / sizes)), can_rename and _renames(x, y))
 
 
 def _amounts(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> Suspicion:
@@ -87,7 +86,7 @@ def _amounts(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> Suspicion:
     score = float(1 - np.sum((y - answers) ** 2) / np.sum((y - y.mean()) ** 2))
     straight = float(np.corrcoef(x[there], y[there])[0, 1] ** 2)
     ordered = float(pd.Series(x[there]).corr(pd.Series(y[there]), method="spearman") ** 2)
-    return Suspicion(max(score, straight if there.all() else 0.0), score >= 0.999 or max(straight, ordered) >= 0.99999)
+    return Suspicion(max(score, straight if there.all() else 0.0), max(straight, ordered) >= 0.99999)
 
 
 def _renames(x: "NDArray[np.float64]", y: "NDArray[np.int64]") -> bool:

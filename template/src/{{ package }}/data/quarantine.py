@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import tables
+from ..errors import ConflictError
 from ..store import Store
 from .check import Fault, explained
 
@@ -58,7 +60,7 @@ def held(store: Store, name: str) -> Held:
     """What the quarantine holds of a source."""
     import pyarrow.compute as pc
 
-    rows = _read(store)
+    rows = _read(store, tables.version(store, TABLE))
     rows = rows.filter(pc.equal(rows["source"], name))
     refused = set(rows.filter(rows["refused"])["_row"].to_pylist())
     return Held(set(rows["_row"].to_pylist()) - refused, refused)
@@ -69,11 +71,17 @@ def keep(store: Store, found: dict[str, "pa.Table"]) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    rows = _read(store)
-    others = rows.filter(pc.invert(pc.is_in(rows["source"], value_set=pa.array(list(found), pa.string()))))
-    wanted = _ordered(pa.concat_tables([others, *found.values()]))
-    if tables.version(store, TABLE) is None or not _ordered(rows).equals(wanted):
-        tables.replace(store, TABLE, wanted)
+    for _ in range(tables.ATTEMPTS):
+        version = tables.version(store, TABLE)
+        rows = _read(store, version)
+        others = rows.filter(pc.invert(pc.is_in(rows["source"], value_set=pa.array(list(found), pa.string()))))
+        wanted = _ordered(pa.concat_tables([others, *found.values()]))
+        if version is not None and _ordered(rows).equals(wanted):
+            return
+        with suppress(ConflictError):
+            tables.swap(store, TABLE, version, wanted)
+            return
+    raise ConflictError("Table 'quarantine' kept changing while rows were judged; run the step again.")
 
 
 def top(faults: list[Fault], count: int = 3) -> str:
@@ -87,10 +95,10 @@ def top(faults: list[Fault], count: int = 3) -> str:
     return "; ".join(said)
 
 
-def _read(store: Store) -> "pa.Table":
-    if tables.version(store, TABLE) is None:
+def _read(store: Store, version: int | None) -> "pa.Table":
+    if version is None:
         return schema().empty_table()
-    return tables.read(store, TABLE).select(schema().names).cast(schema())
+    return tables.read(store, TABLE, version).select(schema().names).cast(schema())
 
 
 def _ordered(rows: "pa.Table") -> "pa.Table":

@@ -1,7 +1,8 @@
-"""The identity of a row: a hash of its content."""
+"""The identity of a row: a hash of its content, and which of the equal ones it is."""
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,8 +20,21 @@ def identities(rows: "pa.Table") -> "pa.Array":
 
 
 def identified(rows: "pa.Table") -> "pa.Table":
-    """The rows with their identity as `_row`."""
-    return rows.append_column("_row", identities(rows))
+    """The rows with their identity as `_row`; the second of equal rows is `<hash>.1`, and so on.
+
+    Equal rows are all examples: a table of a few categories holds little else. Read again, they are the same rows.
+    """
+    import pyarrow as pa
+
+    found = identities(rows)
+    if len(found.unique()) < len(found):
+        seen: Counter[str] = Counter()
+        numbered: list[str] = []
+        for identity in found.to_pylist():
+            numbered.append(f"{identity}.{seen[identity]}" if seen[identity] else identity)
+            seen[identity] += 1
+        found = pa.array(numbered, pa.string())
+    return rows.append_column("_row", found)
 
 
 def _lines(batch: "pa.RecordBatch") -> "pa.Array":
