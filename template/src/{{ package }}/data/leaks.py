@@ -20,7 +20,7 @@ SUSPICIOUS = 0.95
 class Suspicion(NamedTuple):
     """How well a column alone predicts the target, and whether it is the target itself, renamed or in other units.
 
-    Only the latter is certain. A column that predicts without error may be a leak or simply what decides; a person knows.
+    Only the latter is certain: a column that predicts without error may be a leak, or simply what decides.
     """
 
     score: float
