@@ -11,12 +11,12 @@ from ..store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SEGMENTS = 500
-"""Segments taken in at once, to bound memory."""
+ROWS = 50_000
+"""Lines appended in one commit, to bound memory."""
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One captured prediction, as serving writes it."""
+    """One captured prediction, as serving writes it. A number that is not finite comes as null."""
 
     id: str
     request_id: str
@@ -25,57 +25,71 @@ class Line(msgspec.Struct, frozen=True):
     digest: str
     role: str
     inputs: msgspec.Raw
-    prediction: list[float]
+    prediction: list[float | None]
 
 
-class Ingested(msgspec.Struct, frozen=True):
-    """New predictions in the table, and lines that could not be read and were kept apart."""
+def ingest(store: Store, model: str) -> int:
+    """Append what was captured to the table, once each, then delete the segments; returns how many were new.
 
-    new: int
-    torn: int
-
-
-def ingest(store: Store, model: str) -> Ingested:
-    """Append what was captured to the table, once each, then delete the segments.
-
-    Killed in between, the next run finds the same segments and adds nothing twice. A torn line (its writer was killed)
-    is kept under `capture-torn/` and counted.
+    Killed in between, or run twice at once, it finds the same lines again and adds nothing twice. A line that is not
+    whole (its writer was killed) is kept apart, see `torn`.
     """
-    new = torn = 0
-    keys = store.list(f"capture/{model}")
-    for start in range(0, len(keys), SEGMENTS):
-        part = keys[start : start + SEGMENTS]
-        lines: list[Line] = []
-        for key in part:
-            broken: list[bytes] = []
-            lines += _read(store, key, broken)
-            torn += len(broken)
-            if broken:
-                store.write(key.replace("capture/", "capture-torn/", 1), b"\n".join(broken))
-        if lines:
-            new += tables.append_new(store, "predictions", _table(lines), "id")
-        for key in part:
-            store.delete(key)
-    return Ingested(new, torn)
+    new = 0
+    keys: list[str] = []
+    lines: list[Line] = []
+    for key in store.list(f"capture/{model}"):
+        keys.append(key)
+        lines += _read(store, key)
+        if len(lines) >= ROWS:
+            new += _settle(store, keys, lines)
+            keys, lines = [], []
+    return new + _settle(store, keys, lines)
 
 
-def _read(store: Store, key: str, broken: list[bytes]) -> list[Line]:
-    lines = []
-    for raw in (store.read(key) or b"").splitlines():
+def torn(store: Store, model: str) -> int:
+    """Lines that were captured but cannot be read: kept under capture-torn/ until somebody deletes them."""
+    return sum(len((store.read(key) or b"").splitlines()) for key in store.list(_apart(model)))
+
+
+def _settle(store: Store, keys: list[str], lines: list[Line]) -> int:
+    new = tables.append_new(store, "predictions", _table(lines), "id") if lines else 0
+    for key in keys:
+        store.delete(key)
+    return new
+
+
+def _read(store: Store, key: str) -> list[Line]:
+    lines: list[Line] = []
+    broken: list[bytes] = []
+    for raw in (store.read(key) or b"").split(b"\n"):
         try:
-            lines.append(msgspec.json.decode(raw, type=Line))
+            lines.append(_line(raw))
         except msgspec.MsgspecError:
-            broken.append(raw)
+            broken += [raw] if raw.strip() else []
+    if broken:
+        # Before the segment is deleted, and under the same name: read again after a kill, it is counted once.
+        _, model, rest = key.split("/", 2)
+        store.write(f"{_apart(model)}/{rest}", b"\n".join(broken))
     return lines
+
+
+def _line(raw: bytes) -> Line:
+    line = msgspec.json.decode(raw, type=Line)
+    # Held as text until the monitors read it: a broken one must not reach the table.
+    msgspec.json.decode(line.inputs, type=dict[str, Any])
+    return line
+
+
+def _apart(model: str) -> str:
+    return f"capture-torn/{model}"
 
 
 def _table(lines: list[Line]) -> "pa.Table":
     import pyarrow as pa
 
-    unique = {line.id: line for line in lines}.values()
     columns: dict[str, list[Any]] = {
-        name: [getattr(line, name) for line in unique] for name in Line.__struct_fields__ if name != "inputs"
+        name: [getattr(line, name) for line in lines] for name in Line.__struct_fields__ if name != "inputs"
     }
-    columns["inputs"] = [bytes(line.inputs).decode() for line in unique]
+    columns["inputs"] = [bytes(line.inputs).decode() for line in lines]
     types = {"at": pa.timestamp("us", "UTC"), "version": pa.int64(), "prediction": pa.list_(pa.float64())}
     return pa.table({name: pa.array(values, types.get(name, pa.string())) for name, values in columns.items()})

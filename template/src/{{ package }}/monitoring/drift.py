@@ -1,11 +1,17 @@
 """Drift: how far the inputs and predictions have moved from what the model was made on."""
 
+from datetime import timedelta
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..schema import Schema, calendar
 from ..training.reference import Reference
-from .findings import Finding
+from .findings import Finding, State
 from .window import Floats, Window
+
+CYCLES = (timedelta(days=1), timedelta(days=7))
+"""Of the hour and of the weekday: within a shorter time they move by themselves."""
 
 
 def psi(expected: ArrayLike, found: ArrayLike) -> float:
@@ -18,39 +24,60 @@ def psi(expected: ArrayLike, found: ArrayLike) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-def noise(bins: int, expected: int, found: int) -> float:
-    """What PSI reaches by chance when nothing moved: its mean plus two standard deviations.
+def chance(bins: int, expected: int, found: int) -> float:
+    """What PSI reaches when nothing moved: its mean plus two standard deviations.
 
-    Under no drift PSI is distributed as (1/n + 1/m) times chi-square with bins - 1 degrees (Yurdakul, 2018).
+    Between two samples of n and m rows of one distribution, PSI is distributed as (1/n + 1/m) times chi-square with
+    bins - 1 degrees of freedom (Yurdakul, 2018, "Statistical properties of the population stability index").
     """
     freedom = max(bins - 1, 1)
     return float((1 / max(expected, 1) + 1 / max(found, 1)) * (freedom + 2 * np.sqrt(2 * freedom)))
 
 
-def drift(reference: Reference, window: Window, limit: float) -> list[Finding]:
-    """One finding for each input and each prediction: PSI beyond chance, beside its limit."""
+def drift(schema: Schema, reference: Reference, window: Window, limit: float) -> list[Finding]:
+    """One finding for each input and each number of the prediction: PSI beyond chance, beside its limit."""
     findings = []
+    waiting = _short_of_a_cycle(schema, window.span)
     for i, (name, numbers) in enumerate(reference.numeric.items()):
-        findings.append(_finding(name, numbers.counts, numbers.bin(window.numeric[:, i]), limit))
+        found = numbers.bin(window.numeric[:, i])
+        findings.append(_finding(name, numbers.counts, found, limit, waiting.get(name)))
     for i, (name, categories) in enumerate(reference.categorical.items()):
         found = categories.bin(row[i] for row in window.categorical)
         findings.append(_finding(name, categories.counts, found, limit))
     for i, (name, numbers) in enumerate(reference.prediction.items()):
         found = numbers.bin(window.predictions[:, i])
-        findings.append(_finding(f"prediction of {name}", numbers.counts, found, limit))
+        findings.append(_finding(prediction_of(name), numbers.counts, found, limit))
     return findings
 
 
-def _finding(name: str, expected: ArrayLike, found: ArrayLike, limit: float) -> Finding:
+def prediction_of(name: str) -> str:
+    """How findings call the prediction of a class or target."""
+    return f"prediction of {name}"
+
+
+def _finding(name: str, expected: ArrayLike, found: ArrayLike, limit: float, waiting: str | None = None) -> Finding:
     before, now = np.asarray(expected), np.asarray(found)
     used = (before + now) > 0
     value = psi(before[used], now[used]) if used.any() else 0.0
-    beyond = max(0.0, value - noise(int(used.sum()), int(before.sum()), int(now.sum())))
+    by_chance = chance(int(used.sum()), int(before.sum()), int(now.sum()))
+    beyond = max(0.0, value - by_chance)
     moved = beyond > limit
-    sentence = (
-        f"'{name}' {'has moved' if moved else 'is where it was'}: PSI {beyond:.3f} beyond chance, limit {limit:g}"
-    )
-    return Finding("drift", name, "alarm" if moved else "ok", sentence, beyond, limit)
+    verdict = waiting or ("has moved" if moved else "is where it was")
+    sentence = f"'{name}' {verdict}: PSI {value:.3f} ({beyond:.3f} beyond chance), limit {limit:g}"
+    state: State = "few" if waiting else "alarm" if moved else "ok"
+    return Finding("drift", name, state, sentence, beyond, limit)
+
+
+def _short_of_a_cycle(schema: Schema, span: timedelta) -> dict[str, str]:
+    """The calendar inputs that cannot be judged in so short a window, and why."""
+    waiting = {}
+    for field in schema.fields:
+        if field.type == "timestamp":
+            for name, cycle in zip(calendar(field.name, field.name == schema.time), CYCLES, strict=False):
+                if span < cycle:
+                    days = f"{cycle.days} day{'s' if cycle.days > 1 else ''}"
+                    waiting[name] = f"cannot be judged by less than {days} of traffic"
+    return waiting
 
 
 def _shares(counts: ArrayLike) -> Floats:

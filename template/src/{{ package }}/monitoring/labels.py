@@ -1,8 +1,9 @@
 """Ground truth: what really happened, by prediction id. The newest label of a prediction counts."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -10,100 +11,102 @@ from .. import tables
 from ..contract import Contract
 from ..errors import ContractError
 from ..store import Store
+from .captures import ingest
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
+
+COLUMNS = ["id", "label"]
 
 
 class Added(msgspec.Struct, frozen=True):
-    """Labels that were new, and how many of the file's ids belong to no prediction that is known (yet)."""
+    """Labels that were new or corrected, known ones, and ids in the file that belong to no known prediction."""
 
     new: int
     known: int
     unknown: int
 
     def text(self) -> str:
+        """One line for the terminal."""
         waiting = f"; {self.unknown:,} ids belong to no known prediction (yet)" if self.unknown else ""
         return f"{self.new:,} labels added, {self.known:,} were there already{waiting}"
 
 
 def add(contract: Contract, store: Store, path: Path) -> Added:
-    """Take labels from a CSV or Parquet file with the columns id and label.
+    """Take labels from a CSV or Parquet file with the columns id and label, all or none.
 
-    The same file twice adds nothing. Raises ContractError naming the file and row for a label the target cannot have.
+    Of one id the last row counts; the same file twice adds nothing. Labels of unknown predictions are kept: captures
+    may come later. Raises ProjectError naming the file and the first row without id, or without a label the target can
+    have.
     """
-    import pyarrow as pa
-
-    from .captures import ingest
-
     ingest(store, contract.name)
-    rows = _read(path)
-    labels = [_label(contract, path, i, value) for i, value in enumerate(rows["label"].to_pylist(), start=1)]
-    ids = [_id(path, i, value) for i, value in enumerate(rows["id"].to_pylist(), start=1)]
-    now = datetime.now(UTC)
-    given = list(dict(zip(ids, labels, strict=True)).items())
-    table = pa.table(
-        {
-            # A corrected label is a new row; the same one again is not.
-            "_row": pa.array([f"{id}={label}" for id, label in given], pa.string()),
-            "id": pa.array([id for id, _ in given], pa.string()),
-            "label": pa.array([label for _, label in given], pa.string()),
-            "at": pa.array([now] * len(given), pa.timestamp("us", "UTC")),
-        }
-    )
-    new = tables.append_new(store, "labels", table, "_row")
-    return Added(new, len(given) - new, len(set(ids) - _predicted(store)))
+    given = _read(contract, path)
+    predicted = {id.removesuffix("/shadow") for id in tables.select(store, "predictions", ["id"])["id"].to_pylist()}
+    new = _append(store, given)
+    return Added(new, len(given) - new, sum(id not in predicted for id in given))
 
 
 def newest(store: Store) -> dict[str, str]:
     """The newest label by prediction id."""
-    if tables.version(store, "labels") is None:
-        return {}
-    table = tables.read(store, "labels").sort_by("at")
+    table = tables.select(store, "labels", ["id", "label", "at"]).sort_by("at")
     return dict(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
-def _predicted(store: Store) -> set[str]:
-    if tables.version(store, "predictions") is None:
-        return set()
-    return set(tables.read(store, "predictions")["id"].to_pylist())
-
-
-def _read(path: Path) -> "pa.Table":
+def _append(store: Store, given: dict[str, str]) -> int:
     import pyarrow as pa
-    import pyarrow.csv as csv
-    import pyarrow.parquet as pq
 
-    try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-        else:
-            options = csv.ConvertOptions(
-                column_types={"id": pa.string(), "label": pa.string()}, strings_can_be_null=True
+    now, held = datetime.now(UTC), newest(store)
+    said = Counter(tables.select(store, "labels", ["id"])["id"].to_pylist())
+    fresh = {id: label for id, label in given.items() if held.get(id) != label}
+    if not fresh:
+        return 0
+    table = pa.table(
+        {
+            # With the count, a label can come back after a correction; two processes with one file add it once.
+            "_row": pa.array([f"{id}={label}#{said[id]}" for id, label in fresh.items()], pa.string()),
+            "id": pa.array(fresh, pa.string()),
+            "label": pa.array(fresh.values(), pa.string()),
+            "at": pa.array([now] * len(fresh), pa.timestamp("us", "UTC")),
+        }
+    )
+    return tables.append_new(store, "labels", table, "_row")
+
+
+def _read(contract: Contract, path: Path) -> dict[str, str]:
+    """Label by prediction id, in the canonical text of the target's type."""
+    from ..data import parse, text
+
+    column = contract.examples.columns[contract.target]
+    rows = _file(path)
+    ids, cells = (text.column(rows[name]) for name in COLUMNS)
+    labels = parse.normalised(cells, column.type)
+    wrong = parse.parse(cells, column.type).wrong
+    for place, (id, label, is_wrong) in enumerate(
+        zip(ids.to_pylist(), labels.to_pylist(), wrong.to_pylist(), strict=True)
+    ):
+        if not id:
+            raise ContractError(f"{_row(path, place)} has no id; give the prediction's id (request id/row).")
+        if label is None:
+            raise ContractError(f"{_row(path, place)} has no label; leave the row out until it is known.")
+        if is_wrong:
+            raise ContractError(
+                f"{_row(path, place)}: label '{label[:40]}' should be {parse.LOOKS_LIKE[column.type]}, "
+                f"as contract.yaml says of '{contract.target}'. Correct the file; nothing was added."
             )
-            table = csv.read_csv(path, convert_options=options)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ContractError(f"{path}: cannot be read as labels: {str(error).splitlines()[0]}.") from None
-    for name in ("id", "label"):
-        if name not in table.column_names:
+    return dict(zip(ids.to_pylist(), labels.to_pylist(), strict=True))
+
+
+def _file(path: Path) -> Any:
+    from ..data import files
+
+    parquet = files.is_parquet(path)
+    delimiter = "" if parquet else files.sniff(path)
+    rows = files.read_parquet([path], str(path), None) if parquet else files.read_csv(path, delimiter, None)
+    for name in COLUMNS:
+        if name not in rows.column_names:
             raise ContractError(f"{path}: column '{name}' is missing; labels need the columns id and label.")
-    return table
+    return rows
 
 
-def _id(path: Path, row: int, value: object) -> str:
-    if value is None or value == "":
-        raise ContractError(f"{path}: row {row} has no id; give the prediction's id (request id/row).")
-    return str(value)
-
-
-def _label(contract: Contract, path: Path, row: int, value: object) -> str:
-    from ..data.text import canonical
-
-    if value is None or value == "":
-        raise ContractError(f"{path}: row {row} has no label; leave the row out until it is known.")
-    if contract.task == "regression":
-        try:
-            return str(canonical(float(str(value))))
-        except ValueError:
-            raise ContractError(f"{path}: row {row}: label '{value}' is not a number.") from None
-    return str(canonical(value))
+def _row(path: Path, place: int) -> str:
+    return f"{path}: row {place + 1} (without the header)"

@@ -1,145 +1,117 @@
 """The monitor step: take in what was captured, look at quality, drift and performance, and say what needs attention."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
-from .. import deployment
 from ..contract import Contract
-from ..schema import Schema
 from ..settings import Settings
 from ..store import Store
 from . import metrics
-from .captures import ingest
+from .captures import ingest, torn
 from .drift import drift
-from .findings import Finding
-from .labels import newest
-from .performance import performance
+from .findings import Finding, Monitor
+from .performance import measured, performance
 from .quality import quality
-from .window import Window, window
+from .reports import Report, latest, save
+from .subject import Subject, subject
+from .window import Labelled, labelled, window
 
 if TYPE_CHECKING:
-    from ..registry.gates import Gates
-    from ..training.reference import Reference
+    from ..registry.gates import Gates, Monitoring
+
+__all__ = ["Report", "latest", "monitor"]
 
 T = TypeVar("T")
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What the monitors found at a time, about one champion. `metrics`: of its labelled predictions."""
-
-    model: str
-    at: datetime
-    version: int | None
-    digest: str
-    rows: int
-    labelled: int
-    alarm: bool
-    findings: list[Finding]
-    metrics: dict[str, float] = {}
-
-    def text(self) -> str:
-        loud = [finding.sentence for finding in self.findings if finding.state in ("alarm", "error")]
-        seen = f"{self.rows:,} predictions of version {self.version}, {self.labelled:,} labelled"
-        if self.version is None:
-            seen = "no champion yet"
-        rest = f"; and {len(loud) - 3} more" if len(loud) > 3 else ""
-        return f"{seen}: {'; '.join(loud[:3]) + rest if loud else 'nothing needs attention'}"
 
 
 def monitor(
     contract: Contract, store: Store, settings: Settings, gates: "Gates", now: datetime | None = None
 ) -> Report:
-    """Look, keep the report in the store, and write its metrics under home. A monitor that fails is itself an alarm."""
+    """Look, write the metrics under home, and keep the report in the store.
+
+    A monitor that fails does not stop the others; its failure is a finding of its own, and an alarm.
+    """
     at = now or datetime.now(UTC)
     findings: list[Finding] = []
-    findings += _guarded("captures", lambda: _captured(store, contract.name))
-    current = deployment.read(store, contract.name)
-    if current is None:
-        report = Report(contract.name, at, None, "", 0, 0, bool(_loud(findings)), findings)
-        return _kept(report, store, settings)
-    deployed = current.champion
-    labels: dict[str, str] = {}
-    seen: Window | None = None
-    told: dict[str, float] = {}
-
-    def look() -> list[Finding]:
-        nonlocal labels, seen, told
-        schema, reference, accepted = champion(contract, store, settings, deployed.digest)
-        limits = gates.monitoring
-        seen = window(store, schema, deployed.digest, limits.window_rows)
-        labels = newest(store)
-        if len(seen) < limits.min_rows:
-            few = f"{len(seen)} predictions; {limits.min_rows} are needed to judge"
-            return [Finding("drift", "window", "few", few)]
-        judged = quality(reference, seen, limits.null_increase) + drift(reference, seen, limits.drift_psi)
-        metric = getattr(gates.metric, _kind(schema))
-        worth, told = performance(schema, seen, labels, metric, accepted, limits.performance_drop)
-        return [*judged, worth]
-
-    findings += _guarded("drift", look)
+    findings += _guarded(findings, "captures", lambda: _captured(store, contract.name)) or []
+    champion = _guarded(findings, "champion", lambda: subject(contract, store, settings))
+    found = _looked_at(champion, store, gates, at, findings) if champion else {}
     report = Report(
         model=contract.name,
         at=at,
-        version=deployed.version,
-        digest=deployed.digest,
-        rows=len(seen) if seen else 0,
-        labelled=sum(id in labels for id in seen.ids) if seen else 0,
-        alarm=bool(_loud(findings)),
+        alarm=any(finding.is_loud for finding in findings),
         findings=findings,
-        metrics=told,
+        **found,  # type: ignore[arg-type]
     )
-    return _kept(report, store, settings)
+    # First what does not need the store, which may be what fails.
+    metrics.write(report, settings.home / "metrics" / "monitor.prom")
+    save(store, report)
+    return report
 
 
-def latest(contract: Contract, store: Store) -> Report | None:
-    """The newest report, or None."""
-    raw = store.read(f"monitoring/{contract.name}/latest.json")
-    return None if raw is None else msgspec.json.decode(raw, type=Report)
+def _looked_at(
+    champion: Subject, store: Store, gates: "Gates", at: datetime, findings: list[Finding]
+) -> dict[str, object]:
+    """Add what the three monitors find, and return the report's other fields."""
+    limits = gates.monitoring
+    deciding: str = getattr(gates.metric, champion.kind)
+    rows = _watched(champion, store, limits, at, findings)
+    known = _guarded(findings, "performance", lambda: labelled(store, champion, limits.window_rows, at))
+    found = _measured(champion, known, deciding, limits, findings) if known else {}
+    return {
+        "version": champion.version,
+        "digest": champion.digest,
+        "since": champion.since,
+        "rows": rows,
+        "labelled": len(known) if known else 0,
+        "metric": deciding,
+        "metrics": found,
+        "accepted": champion.accepted,
+    }
 
 
-def champion(
-    contract: Contract, store: Store, settings: Settings, digest: str
-) -> "tuple[Schema, Reference, dict[str, float]]":
-    """Schema and histograms of the champion's bundle, and the metrics it was accepted with."""
-    from ..registry import trust
-    from ..training import evaluate
-    from ..training.reference import Reference
+def _watched(champion: Subject, store: Store, limits: "Monitoring", at: datetime, findings: list[Finding]) -> int:
+    """Quality and drift of the window; returns its rows."""
+    seen = _guarded(findings, "drift", lambda: window(store, champion, limits.window_rows, at))
+    if seen is None:
+        return 0
+    if len(seen) < limits.min_rows:
+        few = f"{len(seen)} predictions since version {champion.version} answers; {limits.min_rows} are needed to judge"
+        findings.append(Finding("drift", "window", "few", few))
+        return len(seen)
+    reference = champion.reference
+    findings += _guarded(findings, "quality", lambda: quality(reference, seen, limits.null_increase)) or []
+    findings += _guarded(findings, "drift", lambda: drift(champion.schema, reference, seen, limits.drift_psi)) or []
+    return len(seen)
 
-    folder = trust.fetch(store, contract.name, digest, settings.public_key, settings.home / "cache" / "bundles")
-    schema = _decoded(folder / "schema.json", Schema)
-    evaluation = evaluate.load(store, digest)
-    return schema, _decoded(folder / "reference.json", Reference), evaluation.metrics if evaluation else {}
 
+def _measured(
+    champion: Subject, known: Labelled, deciding: str, limits: "Monitoring", findings: list[Finding]
+) -> dict[str, float]:
+    def look() -> tuple[Finding, dict[str, float]]:
+        found = measured(champion.schema, known)
+        return performance(champion, known, found, deciding, limits.performance_drop), found
 
-def reports(contract: Contract, store: Store, count: int) -> list[Report]:
-    """The newest reports, oldest first."""
-    keys = [key for key in store.list(f"monitoring/{contract.name}") if not key.endswith("latest.json")]
-    return [msgspec.json.decode(store.read(key) or b"{}", type=Report) for key in keys[-count:]]
+    judged = _guarded(findings, "performance", look)
+    if judged is None:
+        return {}
+    findings.append(judged[0])
+    return judged[1]
 
 
 def _captured(store: Store, model: str) -> list[Finding]:
-    taken = ingest(store, model)
-    if taken.torn:
-        return [Finding("captures", "torn lines", "alarm", f"{taken.torn} captured lines were torn; see capture-torn/")]
-    return [Finding("captures", "ingest", "ok", f"{taken.new:,} new predictions")]
+    new, broken = ingest(store, model), torn(store, model)
+    found = [Finding("captures", "ingest", "ok", f"{new:,} new predictions")]
+    if broken:
+        told = f"{broken} captured lines cannot be read; look at capture-torn/{model} in the store, then delete it"
+        found.append(Finding("captures", "torn lines", "alarm", told))
+    return found
 
 
-def _decoded(path: Path, kind: type[T]) -> T:
-    return msgspec.json.decode(path.read_bytes(), type=kind)
-
-
-def _kind(schema: Schema) -> str:
-    if schema.task == "regression":
-        return "regression"
-    return "binary" if len(schema.classes) == 2 else "multiclass"
-
-
-def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+def _guarded(findings: list[Finding], name: Monitor, look: Callable[[], T]) -> T | None:
     """What a monitor finds; its failure as an alarm. Silence must never be mistaken for "no drift"."""
     try:
         return look()
@@ -147,16 +119,5 @@ def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         sentence = f"the {name} monitor failed: {type(error).__name__}: {error} ({where})"
-        return [Finding("drift" if name == "drift" else "captures", name, "error", sentence)]
-
-
-def _loud(findings: Sequence[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.state in ("alarm", "error")]
-
-
-def _kept(report: Report, store: Store, settings: Settings) -> Report:
-    raw = msgspec.json.format(msgspec.json.encode(report), indent=2)
-    store.write(f"monitoring/{report.model}/{report.at:%Y-%m-%dT%H-%M-%S-%f}.json", raw)
-    store.write(f"monitoring/{report.model}/latest.json", raw)
-    metrics.write(report, settings.home / "metrics" / "monitor.prom")
-    return report
+        findings.append(Finding(name, "failure", "error", sentence))
+        return None

@@ -1,20 +1,28 @@
 """The monitoring report: one HTML page that needs no server, no script and no network."""
 
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from os import getpid
 from pathlib import Path
 from typing import Any
 
 from .. import deployment
 from ..contract import Contract
+from ..errors import ProjectError
 from ..settings import Settings
 from ..store import Store
 from . import plots, trigger
 from .findings import Finding
-from .monitor import Report, champion, latest, reports
+from .performance import MIN_LABELS
+from .quality import shares
+from .reports import Report, latest, recent
+from .subject import Subject, subject
 from .window import Window, window
 
 ORDER = {"error": 0, "alarm": 1, "few": 2, "ok": 3}
-BARS = 25
+BARS = 30
 PLOTS = 6
+REPORTS = 60
 ROWS = 10
 
 
@@ -22,7 +30,7 @@ def write(contract: Contract, store: Store, settings: Settings, path: Path) -> N
     """Render the newest report, whole or not at all."""
     page = render(contract, store, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
+    draft = path.with_name(f".{path.name}.{getpid()}")
     draft.write_text(page, "utf-8")
     draft.replace(path)
 
@@ -42,70 +50,87 @@ def _content(contract: Contract, store: Store, settings: Settings) -> dict[str, 
     drift = sorted((f for f in findings if f.monitor == "drift" and f.value is not None), key=lambda f: -(f.value or 0))
     return {
         "model": contract.name,
-        "alarm": bool(report and report.alarm),
-        "sentence": report.text() if report else "The monitors have not run yet: ml monitor.",
-        "cards": _cards(contract, store, report),
+        "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "report": report,
+        "loud": [finding for finding in findings if finding.is_loud],
         "findings": findings,
+        "cards": _cards(contract, store, report, drift),
         "drift": plots.bars(drift[:BARS]),
-        "drift_limit": drift[0].limit if drift else "gates.yaml",
-        "triggers": _triggers(store, contract.name),
-        **_performance(contract, store),
-        **_distributions(contract, store, settings, report, drift[:PLOTS]),
+        "more_drift": len(drift[BARS:]),
+        "triggers": trigger.recent(store, contract.name, ROWS),
+        **_performance(contract, store, report),
+        **_looked_at(contract, store, settings, report, drift[:PLOTS]),
     }
 
 
-def _cards(contract: Contract, store: Store, report: Report | None) -> list[dict[str, str]]:
+def _cards(
+    contract: Contract, store: Store, report: Report | None, drift: Sequence[Finding]
+) -> Iterator[dict[str, str]]:
     now = deployment.read(store, contract.name)
-    champion = f"version {now.champion.version}" if now else "none"
-    since = f"since {now.at[:16].replace('T', ' ')} by {now.by}" if now else "ml run promote makes one"
-    cards = [{"label": "champion", "value": champion, "note": since}]
-    if report:
-        metric, value = next(iter(report.metrics.items()), ("metric", None))
-        shown = "-" if value is None else f"{value:.4g}"
-        cards += [
-            {"label": "looked at", "value": f"{report.rows:,}", "note": f"predictions, {report.at:%Y-%m-%d %H:%M} UTC"},
-            {"label": "labelled", "value": f"{report.labelled:,}", "note": "of them have a known outcome"},
-            {"label": metric, "value": shown, "note": "on labelled predictions"},
-        ]
-    return cards
+    if now:
+        told = f"{now.action} by {now.by}, {now.at[:16].replace('T', ' ')}"
+        yield {"label": "Champion", "value": f"version {now.champion.version}", "note": told}
+    else:
+        yield {"label": "Champion", "value": "none", "note": "ml run promote makes one"}
+    if report is None:
+        return
+    yield {"label": "Looked at", "value": f"{report.rows:,}", "note": f"predictions up to {report.at:%Y-%m-%d %H:%M}"}
+    moved = sum(finding.state == "alarm" for finding in drift)
+    yield {"label": "Moved", "value": f"{moved} of {len(drift)}", "note": "inputs and predictions"}
+    value = report.metrics.get(report.metric)
+    before = report.accepted.get(report.metric)
+    label = report.metric.replace("_", " ") or "Performance"
+    then = f"{before:.4g} when accepted; " if before is not None else ""
+    shown = f"{value:.4g}" if value is not None and report.labelled >= MIN_LABELS else "not yet"
+    yield {"label": label, "value": shown, "note": f"{then}{report.labelled:,} labels"}
 
 
-def _triggers(store: Store, model: str) -> list[dict[str, str]]:
-    found = [trigger.read(store, key) for key in store.list(f"triggers/{model}")[-ROWS:]]
-    return [
-        {
-            "at": f"{t.at:%Y-%m-%d %H:%M}",
-            "reason": t.reason,
-            "outcome": t.outcome or "running, or its process was killed",
-        }
-        for t in reversed(found)
-        if t
-    ]
-
-
-def _performance(contract: Contract, store: Store) -> dict[str, Any]:
-    told = [report for report in reports(contract, store, ROWS) if report.metrics]
+def _performance(contract: Contract, store: Store, report: Report | None) -> dict[str, Any]:
+    told = [found for found in recent(contract, store, REPORTS) if found.labelled >= MIN_LABELS]
     names = list(told[-1].metrics)[:6] if told else []
     rows = [
         {
-            "version": report.version,
-            "at": f"{report.at:%Y-%m-%d %H:%M}",
-            "labelled": f"{report.labelled:,}",
-            "cells": [f"{report.metrics[name]:.4g}" if name in report.metrics else "-" for name in names],
+            "version": found.version,
+            "at": f"{found.at:%Y-%m-%d %H:%M}",
+            "labelled": f"{found.labelled:,}",
+            "cells": [f"{found.metrics[name]:.4g}" if name in found.metrics else "-" for name in names],
         }
-        for report in reversed(told)
+        for found in reversed(told[-ROWS:])
     ]
-    return {"performance": rows, "metric_names": names}
+    plot = plots.performance(told, report.metric) if report else None
+    return {"performance": plot, "performance_rows": rows, "metric_names": names}
 
 
-def _distributions(
+def _looked_at(
     contract: Contract, store: Store, settings: Settings, report: Report | None, most: list[Finding]
 ) -> dict[str, Any]:
-    if report is None or report.version is None or not report.rows:
-        return {"histograms": [], "over_time": None}
-    schema, reference, _ = champion(contract, store, settings, report.digest)
-    seen: Window = window(store, schema, report.digest, report.rows)
+    """What is drawn from the rows themselves, as they were when the report was made."""
+    nothing: dict[str, Any] = {"histograms": [], "over_time": None, "quality": [], "trouble": ""}
+    if report is None or not report.rows:
+        return nothing
+    try:
+        champion = subject(contract, store, settings)
+        if champion is None or champion.digest != report.digest:
+            return nothing | {"trouble": f"Version {report.version} is not champion any more; run ml monitor."}
+        seen = window(store, champion, report.rows, report.at)
+    except ProjectError as error:
+        return nothing | {"trouble": f"What was served cannot be drawn: {error}"}
     return {
-        "histograms": [plot for f in most if (plot := plots.histogram(f.name, schema, reference, seen))],
-        "over_time": plots.over_time(seen, schema.classes[1] if len(schema.classes) == 2 else schema.target),
+        "histograms": [plot for finding in most if (plot := plots.histogram(finding.name, champion, seen))],
+        "over_time": plots.over_time(seen, champion.schema),
+        "quality": list(_quality(champion, seen, report)),
+        "trouble": "",
     }
+
+
+def _quality(champion: Subject, seen: Window, report: Report) -> Iterator[dict[str, Any]]:
+    """A row per input: its share of missing values, and of unknown or outlying ones."""
+    loud = {finding.name for finding in report.findings if finding.monitor == "quality" and finding.is_loud}
+    rows: dict[str, dict[str, Any]] = {}
+    for share in shares(champion.reference, seen):
+        kind = "missing" if share.what == "missing" else "odd"
+        cell = {"then": f"{share.then:.1%}", "now": f"{share.now:.1%}", "is_loud": f"{share.name} {share.what}" in loud}
+        rows.setdefault(share.name, {"name": share.name, "missing": None, "odd": None})[kind] = cell | {
+            "detail": share.detail
+        }
+    yield from sorted(rows.values(), key=lambda row: not any(row[k] and row[k]["is_loud"] for k in ("missing", "odd")))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import msgspec
 
 from .. import deployment, tables
@@ -11,8 +10,11 @@ from ..deployment import Deployment
 from ..settings import Settings
 from ..store import Store
 from . import trigger
-from .monitor import Report, latest
+from .reports import Report, latest
 from .trigger import Trigger
+
+PATIENCE = 1.0
+"""Seconds the service has to answer."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -42,46 +44,19 @@ class Status(msgspec.Struct, frozen=True):
     service: Service
 
     def text(self) -> str:
-        lines = [
+        """A few lines for the terminal."""
+        return "\n".join(f"{name:<13} {value}" for name, value in self.lines())
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What is told, beside its name; of several lines about one thing only the first has it."""
+        return [
             ("model", self.model),
-            *self._deployed(),
-            ("data", ", ".join(f"{name} v{t.version} ({t.rows:,})" for name, t in self.tables.items()) or "none yet"),
-            ("monitors", self._monitored()),
-            ("last trigger", self._triggered()),
-            ("service", self._serving()),
+            *_deployed(self.deployment),
+            *_data(self.tables),
+            *_monitored(self.report),
+            *_triggered(self.trigger),
+            ("service", _serving(self.service)),
         ]
-        return "\n".join(f"{name:<13} {value}" for name, value in lines)
-
-    def _deployed(self) -> list[tuple[str, str]]:
-        now = self.deployment
-        if now is None:
-            return [("champion", "none yet; ml run promote makes one")]
-        told = (
-            f"version {now.champion.version} ({now.champion.digest[:12]}) since {now.at[:16]} by {now.by}: {now.reason}"
-        )
-        lines = [("champion", told)]
-        if now.previous:
-            lines.append(("previous", f"version {now.previous.version}"))
-        if now.challenger:
-            share = f" of {now.challenger.share:.0%}" if now.challenger.mode == "share" else ""
-            lines.append(("challenger", f"version {now.challenger.version}, {now.challenger.mode}{share}"))
-        return lines
-
-    def _monitored(self) -> str:
-        if self.report is None:
-            return "never ran; ml monitor"
-        return f"{'ALARM' if self.report.alarm else 'quiet'} at {self.report.at:%Y-%m-%d %H:%M}: {self.report.text()}"
-
-    def _triggered(self) -> str:
-        if self.trigger is None:
-            return "none"
-        return (
-            f"{self.trigger.at:%Y-%m-%d %H:%M}: {self.trigger.reason} -> {self.trigger.outcome or 'running or killed'}"
-        )
-
-    def _serving(self) -> str:
-        model = f", version {self.service.version} by {self.service.engine}" if self.service.version is not None else ""
-        return f"{self.service.url} {self.service.state}{model}"
 
 
 def status(contract: Contract, store: Store, settings: Settings) -> Status:
@@ -93,8 +68,54 @@ def status(contract: Contract, store: Store, settings: Settings) -> Status:
         tables={name: table for name in names if (table := _table(store, name))},
         report=latest(contract, store),
         trigger=trigger.last(store, contract.name),
-        service=_service(settings),
+        service=_service(settings.service),
     )
+
+
+def _deployed(now: Deployment | None) -> list[tuple[str, str]]:
+    if now is None:
+        return [("champion", "none yet; ml run promote makes one")]
+    reason = f": {now.reason}" if now.reason else ""
+    by = f"{now.action} by {now.by} at {now.at[:16].replace('T', ' ')}{reason}"
+    lines = [("champion", f"version {now.champion.version} ({now.champion.digest[:12]}), {by}")]
+    if beside := now.challenger:
+        doing = f"answers {beside.share:.0%} of requests" if beside.mode == "share" else "watches as shadow"
+        lines.append(("challenger", f"version {beside.version} ({beside.digest[:12]}), {doing}"))
+    if now.previous:
+        lines.append(("previous", f"version {now.previous.version} ({now.previous.digest[:12]}); ml rollback returns"))
+    return lines
+
+
+def _data(tables: dict[str, Table]) -> list[tuple[str, str]]:
+    if not tables:
+        return [("data", "none yet; ml run collect")]
+    wide = max(map(len, tables))
+    told = [f"{name:<{wide}} {table.rows:>12,} rows, version {table.version}" for name, table in tables.items()]
+    return [("data" if place == 0 else "", line) for place, line in enumerate(told)]
+
+
+def _monitored(report: Report | None) -> list[tuple[str, str]]:
+    if report is None:
+        return [("monitors", "never ran; ml monitor")]
+    loud = [finding.sentence for finding in report.findings if finding.is_loud]
+    seen = f"{report.rows:,} predictions, {report.labelled:,} labelled"
+    about = f"version {report.version}" if report.version is not None else "no champion"
+    verdict = f"{len(loud)} alarm{'s' if len(loud) > 1 else ''}" if loud else "quiet"
+    more = [f"and {len(loud) - 3} more: ml report"] if len(loud) > 3 else []
+    lines = [f"{verdict} at {report.at:%Y-%m-%d %H:%M} about {about}: {seen}", *loud[:3], *more]
+    return [("monitors" if place == 0 else "", line) for place, line in enumerate(lines)]
+
+
+def _triggered(trigger: Trigger | None) -> list[tuple[str, str]]:
+    if trigger is None:
+        return [("last trigger", "none")]
+    told = f"{trigger.at:%Y-%m-%d %H:%M}: {trigger.outcome or 'running, or its process was killed'}"
+    return [("last trigger", told), *(("", reason) for reason in trigger.reason.split("; "))]
+
+
+def _serving(service: Service) -> str:
+    model = f", version {service.version} by {service.engine}" if service.version is not None else ""
+    return f"{service.url} {service.state}{model}"
 
 
 def _table(store: Store, name: str) -> Table | None:
@@ -102,12 +123,22 @@ def _table(store: Store, name: str) -> Table | None:
     return None if version is None else Table(version, tables.rows(store, name))
 
 
-def _service(settings: Settings) -> Service:
-    url = settings.service
+class _Health(msgspec.Struct):
+    status: str
+    version: int | None
+    engine: str | None = None
+    error: str | None = None
+
+
+def _service(url: str) -> Service:
+    import httpx
+
     try:
-        health: dict[str, Any] = httpx.get(f"{url}/health", timeout=1).json()
-    except (httpx.HTTPError, ValueError):
+        answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE)
+        health = msgspec.json.decode(answer.content, type=_Health)
+    except httpx.HTTPError:
         return Service(url, "does not answer; ml serve starts it")
-    version = health.get("version")
-    state = "ready" if version is not None else "up, without a model"
-    return Service(url, state, None if version is None else int(version), health.get("engine"))
+    except msgspec.MsgspecError:
+        return Service(url, "answers, but is something else; set ML_PORT or ML_SERVING_URL")
+    state = f"{health.status}: {health.error}" if health.error else health.status
+    return Service(url, state, health.version, health.engine)

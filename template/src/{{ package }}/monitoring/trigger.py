@@ -7,20 +7,27 @@ import msgspec
 
 from .. import deployment
 from ..contract import Contract
+from ..errors import IntegrityError
 from ..store import Store
-from .monitor import Report
+from .reports import Report
 
 if TYPE_CHECKING:
     from ..registry.gates import Gates
 
+ASKING = ("drift", "performance")
+"""Monitors whose alarm a new model may answer; bad quality or captures have to be mended at their source."""
+RUNNING = timedelta(hours=1)
+"""How long a retraining that has not told its outcome counts as running; later, as killed."""
+
 
 class Trigger(msgspec.Struct, frozen=True):
-    """One retraining that was asked for: why, about which champion, and what came of it ("" while it runs)."""
+    """One retraining that was asked for: why, by which monitors, about which champion; `outcome` "": it runs."""
 
     at: datetime
     digest: str
     reason: str
     outcome: str = ""
+    monitors: list[str] = []
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -34,25 +41,23 @@ class Decision(msgspec.Struct, frozen=True):
 def decide(contract: Contract, store: Store, gates: "Gates", report: Report, now: datetime) -> Decision:
     """Claim a retraining if drift or performance asks for one and the last is long enough ago.
 
-    Of any number of callers at once, one is told to retrain. A failed or rejected retraining may be tried again after
-    the cool-down.
+    Of any number of callers at once, one is told to retrain: triggers are numbered, and a number can be created once.
+    After a retraining that failed, was rejected or killed, a newer report may ask again when the cool-down is over.
     """
-    asking = [f for f in report.findings if f.state == "alarm" and f.monitor in ("drift", "performance")]
+    asking = [finding for finding in report.findings if finding.state == "alarm" and finding.monitor in ASKING]
     if not asking:
         return Decision(False, "drift and performance ask for none")
     current = deployment.read(store, contract.name)
     if current is None or current.champion.digest != report.digest:
         return Decision(False, "the report is about an earlier champion; run ml monitor")
-    held = store.list(f"triggers/{contract.name}")
-    last = read(store, held[-1]) if held else None
-    cool = timedelta(hours=gates.monitoring.cool_down_hours)
-    if last and now < last.at + cool:
-        return Decision(
-            False, f"the last retraining was asked for at {last.at:%Y-%m-%d %H:%M}, {_hours(cool)} must pass"
-        )
+    held = store.list(_folder(contract.name))
+    if held and (because := _too_early(read(store, held[-1]), gates, report, now)):
+        return Decision(False, because)
+    number = int(held[-1].rpartition("/")[2].removesuffix(".json")) + 1 if held else 1
+    key = f"{_folder(contract.name)}/{number:06d}.json"
     reason = "; ".join(finding.sentence for finding in asking[:3])
-    key = f"triggers/{contract.name}/{len(held) + 1:06d}.json"
-    if not store.create(key, msgspec.json.encode(Trigger(now, report.digest, reason))):
+    asked = Trigger(now, report.digest, reason, monitors=sorted({finding.monitor for finding in asking}))
+    if not store.create(key, msgspec.json.encode(asked)):
         return Decision(False, "another process was asked first")
     return Decision(True, reason, key)
 
@@ -66,13 +71,41 @@ def finish(store: Store, key: str, outcome: str) -> None:
 
 def last(store: Store, model: str) -> Trigger | None:
     """The newest trigger of a model, or None."""
-    held = store.list(f"triggers/{model}")
-    return read(store, held[-1]) if held else None
+    return next(iter(recent(store, model, 1)), None)
+
+
+def recent(store: Store, model: str, count: int) -> list[Trigger]:
+    """The newest triggers of a model, newest first."""
+    keys = store.list(_folder(model))[-count:]
+    return [found for key in reversed(keys) if (found := read(store, key))]
 
 
 def read(store: Store, key: str) -> Trigger | None:
+    """A trigger by its key, or None. Raises IntegrityError when the object is not one."""
     raw = store.read(key)
-    return None if raw is None else msgspec.json.decode(raw, type=Trigger)
+    try:
+        return None if raw is None else msgspec.json.decode(raw, type=Trigger)
+    except msgspec.MsgspecError as error:
+        raise IntegrityError(f"{store.uri(key)} is not a trigger: {error}. Delete it and run ml monitor.") from None
+
+
+def _too_early(last: Trigger | None, gates: "Gates", report: Report, now: datetime) -> str:
+    """Why the last trigger stands in the way; "" when it does not."""
+    if last is None:
+        return ""
+    asked = f"{last.at:%Y-%m-%d %H:%M}"
+    cool = timedelta(hours=gates.monitoring.cool_down_hours)
+    if now < last.at + cool:
+        return f"the last retraining was asked for at {asked}, {_hours(cool)} must pass"
+    if not last.outcome and now < last.at + RUNNING:
+        return f"the retraining asked for at {asked} is still running"
+    if report.at <= last.at:
+        return f"the report is older than the retraining asked for at {asked}; run ml monitor"
+    return ""
+
+
+def _folder(model: str) -> str:
+    return f"triggers/{model}"
 
 
 def _hours(time: timedelta) -> str:

@@ -18,10 +18,15 @@ Counts = NDArray[np.int64]
 
 
 class Numbers(msgspec.Struct, frozen=True):
-    """Counts of a number below the first edge, between edges (left one included), from the last one on, and missing."""
+    """Counts of a number below the first edge, between edges (left one included), from the last one on, and missing.
+
+    low, high: the smallest and the largest finite value; None without one.
+    """
 
     edges: list[float]
     counts: list[int]
+    low: float | None = None
+    high: float | None = None
 
     def bin(self, values: ArrayLike) -> Counts:
         """The counts of other values in the same bins: [edges + 1] and, last, the missing (NaN) ones."""
@@ -65,7 +70,8 @@ def numbers(values: ArrayLike) -> Numbers:
         else:
             found = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
     edges = found[np.isfinite(found)].tolist()
-    return Numbers(edges, Numbers(edges, []).bin(array).tolist())
+    low, high = (float(distinct[0]), float(distinct[-1])) if len(distinct) else (None, None)
+    return Numbers(edges, Numbers(edges, []).bin(array).tolist(), low, high)
 
 
 def categories(values: Iterable[str]) -> Categories:
