@@ -116,6 +116,10 @@ def _withdraw(store: Store, name: str, rows: set[str]) -> int:
 
 
 def _said(name: str, found: SourceCollected) -> str:
-    more = {"equal to another": found.repeated, "from labelled predictions": found.labelled, "withdrawn": found.withdrawn}
+    more = {
+        "equal to another": found.repeated,
+        "from labelled predictions": found.labelled,
+        "withdrawn": found.withdrawn,
+    }
     said = "".join(f", {count:,} {what}" for what, count in more.items() if count)
     return f"{name} {found.rows:,} rows, {found.new:,} new{said}"

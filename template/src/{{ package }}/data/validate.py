@@ -52,6 +52,8 @@ class _Judged(NamedTuple):
     faults: list[Fault]
     base: int
     bad: int
+    version: int | None
+    """Of the typed table, when it was compared with the raw one."""
     stale: bool
     """The typed table holds rows or types that are no longer valid and has to be written anew."""
 
@@ -94,7 +96,8 @@ def _judge(contract: Contract, store: Store, name: str) -> _Judged:
     bad = {fault.place for fault in faults}
     kept = pa.array([place for place in range(len(raw)) if place not in bad], pa.int64())
     good = typed.take(kept).append_column("_row", raw["_row"].take(kept))
-    valid = tables.read(store, name) if tables.version(store, name) is not None else None
+    version = tables.version(store, name)
+    valid = tables.read(store, name, version) if version is not None else None
     before = set(valid["_row"].to_pylist()) if valid is not None else set()
     stale = not before <= set(good["_row"].to_pylist())
     known = set() if stale else before | quarantine.held(store, name).settled
@@ -102,14 +105,15 @@ def _judge(contract: Contract, store: Store, name: str) -> _Judged:
     worse = sum(identities[place] not in known for place in bad)
     stale = stale or (valid is not None and valid.drop_columns(["_seq"]).schema.names != good.schema.names)
     stale = stale or (valid is not None and valid.drop_columns(["_seq"]).schema.types != good.schema.types)
-    return _Judged(raw, good, faults, base, worse, stale)
+    return _Judged(raw, good, faults, base, worse, version, stale)
 
 
 def _write(store: Store, name: str, found: _Judged) -> SourceValidated:
     if found.stale:
-        held = tables.read(store, name)["_seq"]
+        held = tables.read(store, name, found.version)["_seq"]
         # Numbers go on instead of starting anew: whoever has seen the table up to one of them sees that it moved.
-        tables.replace(store, name, tables.numbered(found.good, "_seq", 1 + max(held.to_pylist(), default=-1)))
+        rows = tables.numbered(found.good, "_seq", 1 + max(held.to_pylist(), default=-1))
+        tables.swap(store, name, found.version, rows)
     else:
         tables.append_new(store, name, found.good, "_row", number="_seq")
     rules: dict[str, int] = {}
