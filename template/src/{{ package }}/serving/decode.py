@@ -9,7 +9,7 @@ import msgspec
 from ..schema import Schema
 from .forms import Infer, Split, from_columns, from_split, from_tensors
 from .members import Member, members
-from .refusal import SHOWN, Refusal, translated, wanted
+from .refusal import SHOWN, Refusal, not_json, translated, wanted
 
 Row: TypeAlias = Any
 """An instance of the struct made from the schema; its members are `Decoder.names`, in that order."""
@@ -100,7 +100,7 @@ class Decoder:
                 self._guarded(lambda: msgspec.json.decode(body, type=msgspec.Raw))
             raise translated(error, self._schema, self._names) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refusal(400, f"The body is not JSON: {error}.") from None
+            raise not_json(error, body) from None
         except RecursionError:
             raise Refusal(400, "The body is nested too deeply.") from None
 

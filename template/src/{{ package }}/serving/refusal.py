@@ -8,6 +8,7 @@ from ..schema import Field, Schema
 
 AT = re.compile(r"^(?:\.(?:dataframe_records|instances))?\[(?P<row>\d+)\](?:\.(?P<field>.*))?$", re.DOTALL)
 OBJECT = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
+NOT_A_NUMBER = re.compile(rb'"(?P<name>[^"\\]*)"\s*:\s*(?P<value>NaN|-?Infinity)\b')
 SHOWN = 40
 """Characters of a refused text that a sentence repeats."""
 LISTED = 20
@@ -32,6 +33,15 @@ class Refusal(Exception):
     def body(self) -> bytes:
         found = {"error": str(self), "field": self.field, "row": self.row}
         return msgspec.json.encode({key: value for key, value in found.items() if value is not None})
+
+
+def not_json(error: Exception, body: bytes | None) -> Refusal:
+    """A body that is not JSON. Where NaN or Infinity, which JSON lacks, stands for a value, its field is named."""
+    found = NOT_A_NUMBER.search(body or b"")
+    if found is None:
+        return Refusal(400, f"The body is not JSON: {error}.")
+    name = found["name"].decode("utf-8", "replace")
+    return Refusal(400, f"'{name}' is {found['value'].decode()}, which is not JSON; give a number, or null.", name)
 
 
 def translated(error: msgspec.ValidationError, schema: Schema, names: dict[str, str]) -> Refusal:
