@@ -32,6 +32,7 @@ def serve(settings: Settings, contract: Contract) -> None:
         app,
         loop="uvloop",
         http="httptools",
+        ws="none",
         lifespan="on",
         log_config=None,
         log_level="warning",
