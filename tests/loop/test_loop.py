@@ -20,12 +20,12 @@ STORY = [
     "monitor_quiet",
     "shuffled_labels_rejected",
     "drifted_traffic",
+    "report",
     "retrain_once",
     "retrained_live",
     "roll_back",
     "batch_equals_online",
     "lineage",
-    "report",
 ]
 
 

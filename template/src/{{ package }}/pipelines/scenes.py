@@ -31,12 +31,12 @@ def scenes() -> Iterator[Callable[[Scene], Evidence]]:
         monitor_quiet,
         shuffled_labels_rejected,
         drifted_traffic,
+        report,
         retrain_once,
         retrained_live,
         roll_back,
         batch_equals_online,
         lineage,
-        report,
     )
 
 
@@ -65,8 +65,12 @@ def collect_to_quarantine(scene: Scene) -> Evidence:
 
 def train(scene: Scene) -> Evidence:
     """Features as of each example's time, a model, its bundle and its run."""
+    from ..training.metrics import deciding
+
     outputs = chain(scene.context, "features", "train")
-    return outputs["train"]  # type: ignore[no-any-return]
+    made: Evidence = outputs["train"]
+    metric = deciding(made["metrics"])
+    return made | {str(metric): made["metrics"].get(metric), "baseline_gave": made["baseline"].get(metric)}
 
 
 def gate_accepts(scene: Scene) -> Evidence:
@@ -222,7 +226,7 @@ def lineage(scene: Scene) -> Evidence:
 
 
 def report(scene: Scene) -> Evidence:
-    """A page to look at."""
+    """A page to look at, while the alarm is on."""
     from ..monitoring.report import write
 
     path = scene.context.settings.home / "report.html"
