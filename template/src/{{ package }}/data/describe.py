@@ -1,13 +1,14 @@
 """A column as the contract should say it, and what a person should know about it."""
 
 import math
-from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
 from ..contract import Column
 from .kinds import Profile, is_identifier
 from .leaks import Suspicion
+from .parse import NUMBER
 
 VALUES, REPEATED = 20, 3
 """Text is closed (`values`) with at most so many values, each seen at least so often: then a new one is unlikely."""
@@ -15,6 +16,15 @@ SLICE_VALUES = 12
 ENTITIES = 50
 """An entity of more values is no feature but a name."""
 HIGH = 50
+RARE = 5
+FOREIGN = {
+    "numbers? Then write 1234.5": (
+        r"^[+-]?([$€£¥]\s?\d[\d.,']*|\d[\d.,']*\s?[%$€£¥]|\d{1,3}([,']\d{3})+(\.\d+)?|\d+,\d+)$"
+    ),
+    "dates? Then write 2024-01-31": r"^\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})\b",
+}
+"""Hints for what is not read, as it could mean two things."""
+NEARLY_ALL = 0.95
 
 
 def useless(column: Profile) -> str | None:
@@ -33,11 +43,12 @@ def column(
     is_key = found.name in (target, time)
     ignore, notes = None, []
     if found.name == target:
-        notes.append("the target")
+        notes += ["the target", *_rare(found)]
     elif found.name == time:
         notes.append("the event time")
     else:
         ignore, notes = _set_aside(found, is_entity, suspect)
+    notes += _foreign(found)
     if found.missing:
         share = f"{found.missing:,} of {found.rows:,} rows have none"
         notes.append(f"{share} and go to quarantine" if is_key else share)
@@ -79,22 +90,46 @@ def _set_aside(column: Profile, is_entity: bool, suspect: Suspicion | None) -> t
 
 
 def _range(column: Profile) -> tuple[float | None, float | None]:
-    """One full span beyond what was seen on either side; not below zero when nothing was."""
+    """One full span beyond what was seen on either side; not below zero where zero was the least."""
     if column.type not in ("number", "integer") or column.distinct < 2:
         return None, None
     span = column.high - column.low
-    low = 0.0 if column.low >= 0 else _rounded(column.low - span, math.floor)
-    high = _rounded(column.high + span, math.ceil)
-    return (low, high) if math.isfinite(span) else (None, None)
+    if not math.isfinite(span):
+        return None, None
+    low = 0.0 if column.low == 0 else _rounded(column.low - span, ROUND_FLOOR)
+    return low, _rounded(column.high + span, ROUND_CEILING)
 
 
-def _rounded(value: float, outwards: Callable[[float], int]) -> float:
+def _rounded(value: float, outwards: str) -> float:
     """Two significant digits."""
-    if value == 0 or not math.isfinite(value):
+    exact = Decimal(value)
+    if not exact or not exact.is_finite():
         return value
-    places = 1 - math.floor(math.log10(abs(value)))
-    scaled = outwards(float(f"{value}e{places}"))
-    return float(f"{scaled}e{-places}")
+    return float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), outwards))
+
+
+def _rare(target: Profile) -> list[str]:
+    """A class that hardly occurs is hardly learnt."""
+    if target.type not in ("string", "boolean") or not target.distinct:
+        return []
+    name, rows = min(target.counts().items(), key=lambda item: item[1])
+    return [f"{name!r} has {rows} row{'s' * (rows > 1)} only"] if rows < RARE else []
+
+
+def _foreign(column: Profile) -> list[str]:
+    """Hints at numbers and dates that are text because of how they are written."""
+    import pyarrow.compute as pc
+
+    if column.type != "string" or not column.distinct:
+        return []
+    texts = pc.utf8_trim_whitespace(column.values.unique().drop_null())
+    plain = pc.match_substring_regex(texts, NUMBER)
+    hints = []
+    for hint, shape in FOREIGN.items():
+        foreign = pc.match_substring_regex(texts, shape)
+        if pc.any(foreign).as_py() and pc.mean(pc.or_(foreign, plain)).as_py() >= NEARLY_ALL:
+            hints.append(hint)
+    return hints
 
 
 def learnable(specs: dict[str, Column], target: str, time: str | None) -> dict[str, Column]:

@@ -105,7 +105,10 @@ def read_csv(path: Path, delimiter: str, columns: list[str] | None) -> "pa.Table
 
 def header(path: Path, delimiter: str) -> list[str]:
     """Names of a CSV file's columns. Raises ContractError when a name stands there twice."""
-    names = next(csv.reader(_lines(path), delimiter=delimiter), [])
+    try:
+        names = next(csv.reader(_lines(path, "strict"), delimiter=delimiter), [])
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path} is not UTF-8: {error.reason}. Save it as CSV in UTF-8.") from None
     if not names:
         raise ProjectError(f"{path} is empty; it needs a header and rows.")
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
@@ -119,10 +122,10 @@ def sniff(path: Path) -> str:
     head = [line for line, _ in zip(_lines(path), range(200), strict=False)]
     best, most = ",", 1
     for delimiter in ",;\t|":
-        widths = Counter(len(row) for row in list(csv.reader(head, delimiter=delimiter))[:50] if row)
-        (width, count), *_ = widths.most_common(1) or [(0, 0)]
-        if width > most and count >= 0.9 * widths.total():
-            best, most = delimiter, width
+        widths = [len(row) for row in list(csv.reader(head, delimiter=delimiter))[:50] if row] or [0]
+        # The header counts: a comma may stand in every number without being the delimiter.
+        if widths[0] > most and widths.count(widths[0]) >= 0.9 * len(widths):
+            best, most = delimiter, widths[0]
     return best
 
 
@@ -137,11 +140,11 @@ def wanted(columns: list[str] | None, names: list[str], where: str, delimiter: s
         )
 
 
-def _lines(path: Path) -> io.TextIOWrapper:
+def _lines(path: Path, errors: str = "replace") -> io.TextIOWrapper:
     import pyarrow as pa
 
     stream = pa.input_stream(str(path), compression="detect")
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline="")
 
 
 def _closed(path: Path, delimiter: str) -> None:

@@ -69,6 +69,10 @@ def infer(
             column, target, time, column.name in entity, suspects.get(column.name)
         )
     specs = describe.learnable(specs, target, time)
+    if all(spec.ignore for name, spec in specs.items() if name != target):
+        raise ContractError(f"{shown}: no column but the target has different values; there is nothing to learn from.")
+    for kept in (column for column, spec in specs.items() if not spec.ignore):
+        notes[kept] = notes[kept].replace("ignored", "kept, as nothing else is there", 1)
     source = msgspec.structs.replace(source, columns=specs, time=time, entity=list(entity))
     source_name = _source_name(uri, query)
     contract = Contract(
