@@ -76,6 +76,13 @@ MUTATIONS = [
         "tests/registry/test_promote.py",
     ),
     Mutation(
+        "values outside the contract are answered",
+        "serving/decode.py",
+        "value not in known",
+        "value is None",
+        "tests/serving/test_refusals.py",
+    ),
+    Mutation(
         "no drift is ever seen",
         "monitoring/drift.py",
         "moved = beyond > limit",
