@@ -18,7 +18,6 @@ def data_init(
     task: Annotated[str | None, typer.Option(help="classification or regression; inferred when not given.")] = None,
     query: Annotated[str | None, typer.Option(help="The SELECT that yields the rows, for a SQL address.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; from the source when not given.")] = None,
-    force: Annotated[bool, typer.Option(help="Replace a contract that was written for other data.")] = True,
     json: Json = False,
 ) -> None:
     """Write contract.yaml from your data and say what was inferred, and why."""
