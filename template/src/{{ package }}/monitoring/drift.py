@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..schema import Schema, calendar
-from ..training.reference import Reference
+from ..training.reference import Counts, Reference
 from .findings import Finding, State
 from .window import Floats, Window
 
 CYCLES = (timedelta(days=1), timedelta(days=7))
 """Of the hour and of the weekday: within a shorter time they move by themselves."""
+
+
+THIN = 5
 
 
 def psi(expected: ArrayLike, found: ArrayLike) -> float:
@@ -39,14 +42,15 @@ def drift(schema: Schema, reference: Reference, window: Window, limit: float) ->
     findings = []
     waiting = _short_of_a_cycle(schema, window.span)
     for i, (name, numbers) in enumerate(reference.numeric.items()):
-        found = numbers.bin(window.numeric[:, i])
-        findings.append(_finding(name, numbers.counts, found, limit, waiting.get(name)))
+        before, now = pooled(numbers.counts, numbers.bin(window.numeric[:, i]))
+        findings.append(_finding(name, before, now, limit, waiting.get(name)))
     for i, (name, categories) in enumerate(reference.categorical.items()):
-        found = categories.bin(row[i] for row in window.categorical)
-        findings.append(_finding(name, categories.counts, found, limit))
+        # A string's commonest values among many rare ones were chosen for their luck: unless common, they are others.
+        before, now = pooled(categories.counts, categories.bin(row[i] for row in window.categorical), rest=-2)
+        findings.append(_finding(name, before, now, limit))
     for i, (name, numbers) in enumerate(reference.prediction.items()):
-        found = numbers.bin(window.predictions[:, i])
-        findings.append(_finding(prediction_of(name), numbers.counts, found, limit))
+        before, now = pooled(numbers.counts, numbers.bin(window.predictions[:, i]))
+        findings.append(_finding(prediction_of(name), before, now, limit))
     return findings
 
 
@@ -55,12 +59,9 @@ def prediction_of(name: str) -> str:
     return f"prediction of {name}"
 
 
-def _finding(name: str, expected: ArrayLike, found: ArrayLike, limit: float, waiting: str | None = None) -> Finding:
-    before, now = np.asarray(expected), np.asarray(found)
-    used = (before + now) > 0
-    value = psi(before[used], now[used]) if used.any() else 0.0
-    by_chance = chance(int(used.sum()), int(before.sum()), int(now.sum()))
-    beyond = max(0.0, value - by_chance)
+def _finding(name: str, before: Counts, now: Counts, limit: float, waiting: str | None = None) -> Finding:
+    value = psi(before, now)
+    beyond = max(0.0, value - chance(len(before), int(before.sum()), int(now.sum())))
     moved = beyond > limit
     verdict = waiting or ("has moved" if moved else "is where it was")
     sentence = f"'{name}' {verdict}: PSI {value:.3f} ({beyond:.3f} beyond chance), limit {limit:g}"
@@ -78,6 +79,20 @@ def _short_of_a_cycle(schema: Schema, span: timedelta) -> dict[str, str]:
                     days = f"{cycle.days} day{'s' if cycle.days > 1 else ''}"
                     waiting[name] = f"cannot be judged by less than {days} of traffic"
     return waiting
+
+
+def pooled(expected: ArrayLike, found: ArrayLike, rest: int | None = None) -> tuple[Counts, Counts]:
+    """The histograms with thin bins, in which fewer than 5 rows are to be expected (Cochran, 1954), made one.
+
+    rest: place of the bin that takes them in; None: they are a bin of their own.
+    """
+    before, now = np.array(expected), np.array(found)
+    thin = (before + now) / max(before.sum() + now.sum(), 1) * min(before.sum(), now.sum()) < THIN
+    if rest is not None:
+        thin[rest] = True
+    if not thin.any():
+        return before, now
+    return np.append(before[~thin], before[thin].sum()), np.append(now[~thin], now[thin].sum())
 
 
 def _shares(counts: ArrayLike) -> Floats:

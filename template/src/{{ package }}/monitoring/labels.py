@@ -48,16 +48,22 @@ def add(contract: Contract, store: Store, path: Path) -> Added:
 
 def newest(store: Store) -> dict[str, str]:
     """The newest label by prediction id."""
+    return dict(_held(store))
+
+
+def _held(store: Store) -> list[tuple[str, str]]:
+    """Every id and label, the oldest first."""
     table = tables.select(store, "labels", ["id", "label", "at"]).sort_by("at")
-    return dict(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
+    return list(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
 def _append(store: Store, given: dict[str, str]) -> int:
     import pyarrow as pa
 
-    now, held = datetime.now(UTC), newest(store)
-    said = Counter(tables.select(store, "labels", ["id"])["id"].to_pylist())
-    fresh = {id: label for id, label in given.items() if held.get(id) != label}
+    # Read once: between two looks another process may add the same labels.
+    held, now = _held(store), datetime.now(UTC)
+    known, said = dict(held), Counter(id for id, _ in held)
+    fresh = {id: label for id, label in given.items() if known.get(id) != label}
     if not fresh:
         return 0
     table = pa.table(

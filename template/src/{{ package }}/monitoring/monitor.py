@@ -38,7 +38,7 @@ def monitor(
     findings: list[Finding] = []
     findings += _guarded(findings, "captures", lambda: _captured(store, contract.name)) or []
     champion = _guarded(findings, "champion", lambda: subject(contract, store, settings))
-    found = _looked_at(champion, store, gates, at, findings) if champion else {}
+    found = {} if champion is None else _looked_at(champion, store, gates, at, findings)
     report = Report(
         model=contract.name,
         at=at,
@@ -60,13 +60,13 @@ def _looked_at(
     deciding: str = getattr(gates.metric, champion.kind)
     rows = _watched(champion, store, limits, at, findings)
     known = _guarded(findings, "performance", lambda: labelled(store, champion, limits.window_rows, at))
-    found = _measured(champion, known, deciding, limits, findings) if known else {}
+    found = {} if known is None else _measured(champion, known, deciding, limits, findings)
     return {
         "version": champion.version,
         "digest": champion.digest,
         "since": champion.since,
         "rows": rows,
-        "labelled": len(known) if known else 0,
+        "labelled": 0 if known is None else len(known),
         "metric": deciding,
         "metrics": found,
         "accepted": champion.accepted,

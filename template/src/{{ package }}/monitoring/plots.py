@@ -132,8 +132,12 @@ def _up(low: float, high: float) -> tuple[Any, list[dict[str, Any]]]:
     return up, [{"y": up(tick), "label": label} for tick, label in zip(ticks, rounded(ticks), strict=True)]
 
 
-def _ticks(times: Sequence[datetime]) -> list[str]:
-    return moments([times[0], times[len(times) // 2], times[-1]])
+def _ticks(times: Sequence[datetime]) -> list[dict[str, Any]]:
+    """First, middle and last time; what reads alike is told once, the ends first."""
+    first, middle, last = moments([times[0], times[len(times) // 2], times[-1]])
+    marks = [(LEFT, "start", first), (RIGHT, "end", last), ((LEFT + RIGHT) / 2, "middle", middle)]
+    told = {label: {"x": x, "anchor": anchor, "label": label} for x, anchor, label in reversed(marks)}
+    return list(told.values())
 
 
 def _numbers(name: str, numbers: Numbers, values: Floats) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ..training.reference import Reference
+from .drift import pooled
 from .findings import Finding
 from .window import Window
 
@@ -61,7 +62,8 @@ def shares(reference: Reference, window: Window) -> Iterator[Share]:
     for i, (name, categories) in enumerate(reference.categorical.items()):
         rows, found = sum(categories.counts), categories.bin(row[i] for row in window.categorical)
         yield Share(name, "missing", "missing", categories.counts[-1], rows, int(found[-1]), seen)
-        yield Share(name, "unknown", "rare or unknown", categories.counts[-2], rows, int(found[-2]), seen)
+        before, now = pooled(categories.counts, found, rest=-2)
+        yield Share(name, "unknown", "rare or unknown", int(before[-1]), rows, int(now[-1]), seen)
 
 
 def _finding(share: Share, limit: float) -> Finding:
