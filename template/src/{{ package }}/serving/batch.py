@@ -1,6 +1,7 @@
 """Batch scoring: many rows by the same scorer as online, with the views' features as of each row's time."""
 
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,8 @@ def _write(result: "pa.Table", output: Path) -> None:
     except OSError as error:
         raise ProjectError(f"{output} cannot be written: {error.strerror or error}. Choose another place.") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def _flat(result: "pa.Table") -> "pa.Table":
