@@ -52,7 +52,8 @@ def render(report: Report) -> str:
 def _samples(report: Report) -> dict[str, list[tuple[dict[str, str], float]]]:
     samples: dict[str, list[tuple[dict[str, str], float]]] = {name: [] for name in HELP}
     for finding in report.findings:
-        if finding.value is not None and finding.monitor in VALUES:
+        # What cannot be judged yet has a value that means nothing.
+        if finding.value is not None and finding.monitor in VALUES and finding.state != "few":
             samples[VALUES[finding.monitor]].append(({"name": finding.name}, finding.value))
     limits = [finding.limit for finding in report.findings if finding.monitor == "drift" and finding.limit is not None]
     samples[DRIFT_LIMIT] = [({}, limit) for limit in limits[:1]]

@@ -143,6 +143,10 @@ def _ticks(times: Sequence[datetime]) -> list[dict[str, Any]]:
 def _numbers(name: str, numbers: Numbers, values: Floats) -> dict[str, Any]:
     before, after = _shares(numbers.counts), _shares(numbers.bin(values))
     labels, marks = _bins(numbers.edges)
+    if before[-1] or after[-1]:
+        marks.append((len(labels) - 0.58, "missing"))
+    else:
+        labels.pop()
     step = WIDTH / len(labels)
     largest = max([*before, *after, 1e-9])
     bins = [

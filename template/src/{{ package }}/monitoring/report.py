@@ -87,7 +87,7 @@ def _cards(
 
 def _performance(contract: Contract, store: Store, report: Report | None) -> dict[str, Any]:
     told = [found for found in recent(contract, store, REPORTS) if found.labelled >= MIN_LABELS]
-    names = list(told[-1].metrics)[:6] if told else []
+    names = [told[-1].metric, *(name for name in told[-1].metrics if name != told[-1].metric)][:6] if told else []
     rows = [
         {
             "version": found.version,
