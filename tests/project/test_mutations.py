@@ -80,7 +80,7 @@ MUTATIONS = [
         "serving/decode.py",
         "value not in known",
         "value is None",
-        "tests/serving/test_refusals.py",
+        "tests/serving/test_names.py",
     ),
     Mutation(
         "no drift is ever seen",
