@@ -1,75 +1,28 @@
 """Updating: users keep their edits, and what they end with is what a fresh project would be."""
 
-import subprocess
-import sys
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
 
-from tests.rendering import ROOT, export, git, tree
+from tests.rendering import git, tree
+from tests.update.releases import a_project, a_repository, commit, copier, release, the_commit_before
 
+pytestmark = pytest.mark.xdist_group("update")
 ANSWERS = ".copier-answers.yml"
+EDITED = ("gates.yaml", "README.md", "src/departures/training/model.py")
+OURS = "# Ours, and kept by every update."
 
 
-def copier(folder: Path, *words: str) -> None:
-    """Run Copier's own command line. Raises when it fails."""
-    environment = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.invalid"}
-    environment |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.invalid", "HOME": str(folder)}
-    environment["PATH"] = str(Path(sys.executable).parent) + ":/usr/bin:/bin:/usr/local/bin"
-    command = [sys.executable, "-m", "copier", *words]
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr[-2000:]
-
-
-def commit(folder: Path, message: str) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
-
-
-def a_repository(folder: Path, content: Path | None = None) -> Path:
-    """A git repository of the template: the previous commit where there is one, then the present state."""
-    git(folder.parent, "init", "--quiet", str(folder))
-    if content:
-        subprocess.run(["cp", "-a", f"{content}/.", str(folder)], check=True)
-    return folder
-
-
-@pytest.fixture
-def releases(tmp_path: Path, template: Path) -> Path:
-    """A template repository with two releases: the previous commit of this one, and what stands now."""
-    folder = a_repository(tmp_path / "releases")
-    archive = subprocess.run(["git", "archive", "HEAD~1"], cwd=ROOT, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
-    commit(folder, "previous")
-    git(folder, "tag", "v0.0.1")
-    for path in folder.iterdir():
-        if path.name != ".git":
-            subprocess.run(["rm", "-rf", str(path)], check=True)
-    subprocess.run(["cp", "-a", f"{template}/.", str(folder)], check=True)
-    (folder / "template" / "tests" / "new_in_this_release.txt").write_text("new\n")
-    commit(folder, "present")
-    git(folder, "tag", "v0.0.2")
-    return folder
-
-
-def a_project(releases: Path, folder: Path, ref: str) -> Path:
-    copier(releases.parent, "copy", "--defaults", "--quiet", "--vcs-ref", ref, str(releases), str(folder))
-    git(folder, "init", "--quiet")
-    commit(folder, "generated")
-    return folder
-
-
-EDITS = {
-    "gates.yaml": "\n# our own line\n",
-    "src/departures/training/model.py": '\n\nOURS = "kept"\n',
-    "README.md": "\n## Ours\n\nA paragraph.\n",
-}
-
-
-def edit(project: Path) -> None:
-    for name, text in EDITS.items():
-        path = project / name
-        path.write_text(path.read_text() + text)
+def edit(old: Path, new: Path) -> None:
+    """Write a line of the user's into three files of both projects, in the middle of lines that are the same."""
+    for name in EDITED:
+        before, after = ((project / name).read_text().splitlines() for project in (old, new))
+        same = SequenceMatcher(None, before, after, autojunk=False).find_longest_match()
+        assert same.size > 8, f"{name} was written anew: nobody's edits would survive"
+        for project, lines, start in ((old, before, same.a), (new, after, same.b)):
+            lines.insert(start + same.size // 2, OURS)
+            (project / name).write_text("\n".join(lines) + "\n")
 
 
 def without_commit(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -77,49 +30,40 @@ def without_commit(files: dict[str, bytes]) -> dict[str, bytes]:
     return files | {ANSWERS: "\n".join(line for line in lines if not line.startswith("_commit")).encode()}
 
 
-def test_an_updated_project_is_a_fresh_one_plus_the_users_edits(releases: Path, tmp_path: Path) -> None:
-    project = a_project(releases, tmp_path / "project", "v0.0.1")
-    edit(project)
+def test_an_updated_project_is_a_fresh_one_plus_the_users_edits(releases: Path, earlier: Path, tmp_path: Path) -> None:
+    keeps_edits(releases, earlier, tmp_path)
+
+
+def test_an_update_from_the_commit_before_keeps_edits_too(template: Path, tmp_path: Path) -> None:
+    releases = a_repository(tmp_path / "releases")
+    if not the_commit_before(releases):
+        pytest.skip("the commit before holds no template")
+    release(releases, template)
+    keeps_edits(releases, a_project(releases, tmp_path / "project", "v0.0.1"), tmp_path)
+
+
+def keeps_edits(releases: Path, project: Path, tmp_path: Path) -> None:
+    fresh = a_project(releases, tmp_path / "fresh", "v0.0.2")
+    edit(project, fresh)
     commit(project, "ours")
     copier(project, "update", "--defaults", "--quiet")
     assert git(project, "ls-files", "--unmerged") == ""
-    fresh = a_project(releases, tmp_path / "fresh", "v0.0.2")
-    edit(fresh)
     assert without_commit(tree(project)) == without_commit(tree(fresh))
 
 
-def test_updating_again_changes_nothing(releases: Path, tmp_path: Path) -> None:
-    project = a_project(releases, tmp_path / "project", "v0.0.2")
-    copier(project, "update", "--defaults", "--quiet")
-    assert git(project, "status", "--porcelain") == ""
+def test_updating_again_changes_nothing(current: Path) -> None:
+    copier(current, "update", "--defaults", "--quiet")
+    assert git(current, "status", "--porcelain") == ""
 
 
-def test_an_answer_changed_later_gives_what_it_gives_at_first(releases: Path, tmp_path: Path) -> None:
-    project = a_project(releases, tmp_path / "project", "v0.0.2")
-    copier(project, "update", "--defaults", "--quiet", "--vcs-ref=:current:", "-d", "task=regression")
-    other = tmp_path / "other"
-    copier(
-        tmp_path,
-        "copy",
-        "--defaults",
-        "--quiet",
-        "--vcs-ref=v0.0.2",
-        "-d",
-        "task=regression",
-        str(releases),
-        str(other),
-    )
-    assert without_commit(tree(project)) == without_commit(tree(other))
+def test_a_file_the_user_deleted_stays_deleted(earlier: Path) -> None:
+    (earlier / "roles.yaml").unlink()
+    commit(earlier, "no roles")
+    copier(earlier, "update", "--defaults", "--quiet")
+    assert not (earlier / "roles.yaml").exists()
 
 
-def test_a_dirty_project_is_not_updated(releases: Path, tmp_path: Path) -> None:
-    project = a_project(releases, tmp_path / "project", "v0.0.2")
-    (project / "gates.yaml").write_text("mine: not committed\n")
-    ended = subprocess.run([project / "tools" / "template-update"], capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "commit or stash" in ended.stderr
-    assert (project / "gates.yaml").read_text() == "mine: not committed\n"
-
-
-def test_the_export_is_the_repository(tmp_path: Path) -> None:
-    assert (export(tmp_path / "x") / "copier.yml").read_bytes() == (ROOT / "copier.yml").read_bytes()
+def test_an_answer_changed_later_gives_what_it_gives_at_first(releases: Path, current: Path, tmp_path: Path) -> None:
+    copier(current, "update", "--defaults", "--quiet", "--vcs-ref=:current:", "-d", "task=regression")
+    other = a_project(releases, tmp_path / "other", "v0.0.2", "-d", "task=regression")
+    assert tree(current) == tree(other)

@@ -1,0 +1,62 @@
+"""`make template-update` in a project: what it does with answers, dirty trees and conflicts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.update.releases import commit, environment
+
+pytestmark = pytest.mark.xdist_group("update")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A `uv` for PATH that runs the Copier of these tests instead of fetching one."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    uv = folder / "uv"
+    uv.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "uv 9.9" && exit\nshift 3\nexec {sys.executable} -m copier "$@"\n'
+    )
+    uv.chmod(0o755)
+    return folder
+
+
+def update(project: Path, tools: Path, answers: str = "") -> subprocess.CompletedProcess[str]:
+    settings = environment(project.parent)
+    settings["PATH"] = f"{tools}:{settings['PATH']}"
+    command = ["make", "--no-print-directory", "template-update", f"ARGS={answers}"]
+    return subprocess.run(command, cwd=project, env=settings, capture_output=True, text=True, check=False)
+
+
+def test_it_takes_in_the_newest_release(earlier: Path, tools: Path) -> None:
+    assert update(earlier, tools).returncode == 0
+    assert (earlier / "docs" / "runbook.md").exists()
+    assert not (earlier / "docs" / "forgotten.md").exists()
+
+
+def test_it_changes_an_answer_without_taking_in_a_release(earlier: Path, tools: Path) -> None:
+    assert update(earlier, tools, "-d task=regression").returncode == 0
+    assert "task: regression" in (earlier / "contract.yaml").read_text()
+    assert (earlier / "docs" / "forgotten.md").exists()
+
+
+def test_a_dirty_tree_is_left_alone(earlier: Path, tools: Path) -> None:
+    (earlier / "gates.yaml").write_text("mine: not committed\n")
+    ended = update(earlier, tools)
+    assert ended.returncode == 2
+    assert "commit or stash" in ended.stderr
+    assert (earlier / "gates.yaml").read_text() == "mine: not committed\n"
+
+
+def test_conflicts_are_failures_that_name_the_file(earlier: Path, tools: Path) -> None:
+    gates = earlier / "gates.yaml"
+    gates.write_text(gates.read_text().replace("# A heading that went.", "# A heading of ours."))
+    commit(earlier, "ours")
+    ended = update(earlier, tools)
+    assert ended.returncode == 2  # make's own; the script's is 3
+    assert "gates.yaml" in ended.stderr
+    assert "have conflicts" in ended.stderr
+    assert "# A heading of ours." in gates.read_text()
