@@ -111,6 +111,7 @@ def _native(kind: Any) -> ColumnType | None:
     import pyarrow as pa
 
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    kind = pa.string() if kind == pa.uuid() else kind
     of: list[tuple[ColumnType, tuple[Any, ...]]] = [
         ("boolean", (pa.types.is_boolean,)),
         ("integer", (pa.types.is_integer,)),

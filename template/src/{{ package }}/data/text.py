@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +28,8 @@ def canonical(value: Any) -> str | None:
         return None if value != value else repr(value + 0.0)
     if isinstance(value, date):
         return None if value != value else _moment(value).isoformat()
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="backslashreplace")
     return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
