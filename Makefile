@@ -17,10 +17,10 @@ check: setup ## Lint and type-check the tools and the tests
 	$(RUN) mypy
 
 test: setup ## Run all tests
-	$(RUN) pytest -n 2 --dist loadgroup tests
+	$(RUN) pytest -n 2 tests
 
 test-%: setup ## Run one folder of tests: static render update project loop
-	$(RUN) pytest -n 2 --dist loadgroup tests/$*
+	$(RUN) pytest -n 2 tests/$*
 
 demo: ## Generate a project into build/demo and run its whole loop
 	$(UV) sync --frozen --quiet --compile-bytecode --no-dev --inexact

@@ -3,8 +3,24 @@
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.rendering import export
+
+TOGETHER = ("tests/update/", "tests/project/test_first_day.py")
+"""Tests that share something expensive, or one project's folder: one worker runs them, one after the other."""
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out single tests, and what belongs together as one. (xdist 3.8's own marks do nothing under pytest 9.2.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((part for part in TOGETHER if nodeid.startswith(part)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,6 @@ import pytest
 
 from tests.projects import copy, done, run, tail
 
-pytestmark = pytest.mark.xdist_group("first-day")
-
 
 def test_check_is_green(project: Path) -> None:
     done(project, "make", "check")

@@ -8,8 +8,6 @@ import pytest
 
 from tests.update.releases import commit, environment
 
-pytestmark = pytest.mark.xdist_group("update")
-
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:

@@ -8,7 +8,6 @@ import pytest
 from tests.rendering import git, tree
 from tests.update.releases import a_project, a_repository, commit, copier, release, the_commit_before
 
-pytestmark = pytest.mark.xdist_group("update")
 ANSWERS = ".copier-answers.yml"
 EDITED = ("gates.yaml", "README.md", "src/departures/training/model.py")
 OURS = "# Ours, and kept by every update."
