@@ -141,9 +141,8 @@ def swap(store: Store, name: str, old: int | None, rows: "pa.Table") -> int:
 
     Raises ConflictError when the table has moved on since: what another wrote would be lost.
     """
-    if version(store, name) != old:
-        raise _moved(name)
-    return _write(store, name, None if old is None else _open(store, name, old), rows, "overwrite", STRICT)
+    table = None if old is None else _open(store, name, old)
+    return _write(store, name, table, rows, "overwrite", STRICT)
 
 
 def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | None:
