@@ -46,7 +46,9 @@ def test_any_row_is_answered_or_refused_by_field(row: dict[str, Any], service: I
         assert same.json()["outputs"][0]["data"] == answer.json()["predictions"]
     else:
         assert answer.status_code == 422
-        assert answer.json() == same.json()
+        # The words may differ: a number beyond 64 bits is "a number" in one form, "a whole number" in the other.
+        told = [{key: found.json().get(key) for key in ("field", "row")} for found in (answer, same)]
+        assert told[0] == told[1]
         assert answer.json()["field"] in row
 
 
