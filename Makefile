@@ -1,6 +1,7 @@
 # Every target is one line that calls one tool. `make help` lists them.
 UV := tools/uv
 RUN := $(UV) run --frozen --quiet
+OFFLINE := echo "setup: the packages did not come; look at the network and try again." >&2; exit 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test demo bench lock schema clean
@@ -9,7 +10,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: ## Install the template's own tools
-	$(UV) sync --frozen --quiet --compile-bytecode
+	@$(UV) sync --frozen --quiet --compile-bytecode || { $(OFFLINE); }
 
 check: setup ## Lint and type-check the tools and the tests
 	$(RUN) ruff check .
@@ -23,7 +24,8 @@ test-%: setup ## Run one folder of tests: static render update project loop
 	$(RUN) pytest -n 2 tests/$*
 
 demo: ## Generate a project into build/demo and run its whole loop
-	$(UV) sync --frozen --quiet --compile-bytecode --no-dev --inexact
+	@git --version >/dev/null || { echo "demo: git is missing; install it (for example: apt install git)." >&2; exit 2; }
+	@$(UV) sync --frozen --quiet --compile-bytecode --no-dev --inexact || { $(OFFLINE); }
 	rm -rf build/demo
 	$(RUN) --no-sync copier copy --defaults --quiet --vcs-ref HEAD "$(CURDIR)" build/demo
 	$(MAKE) --no-print-directory -C build/demo setup loop

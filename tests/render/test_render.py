@@ -78,9 +78,15 @@ def test_a_blueprints_answers_are_recorded_as_they_stand(template: Path, tmp_pat
         assert {key: recorded[key] for key in wanted} == wanted
 
 
-@pytest.mark.parametrize("name", ["Flight", "a b", "-x", "x--y", "json", "mlflow", "class", "x" * 31, "tests"])
-def test_a_name_python_would_stumble_over_is_refused(name: str, template: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"'{name}'")):
+REFUSED = {
+    "must be": ["Flight", "a b", "-x", "x-", "x--y", "7-days", "naïve", "x" * 31],
+    "is taken": ["json", "class", "match", "test", "tests", "mlflow", "yaml", "sklearn", "scikit-learn", "ml"],
+}
+
+
+@pytest.mark.parametrize(("name", "why"), [(name, why) for why, names in REFUSED.items() for name in names])
+def test_a_name_that_would_not_work_is_refused(name: str, why: str, template: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"'{name}' {why}")):
         render(template, tmp_path / "project", project_name=name)
     assert not (tmp_path / "project").exists()
 

@@ -89,3 +89,15 @@ def test_a_bad_answers_file_is_caught_in_one_line(text: str, said: str, tmp_path
 
 def test_the_documented_check_is_the_one_tested() -> None:
     assert "check-jsonschema --schemafile blueprints/answers.schema.json" in (ROOT / "docs/customizing.md").read_text()
+
+
+def test_no_locked_package_or_imported_module_is_a_possible_name() -> None:
+    taken = set((ROOT / "tools" / "reserved.txt").read_text().split())
+    locked = re.findall(r'^name = "([a-z0-9-]+)"', (ROOT / "template" / "uv.lock.jinja").read_text(), re.M)
+    imported = {
+        name.partition(".")[0]
+        for path in (ROOT / "template" / "src").rglob("*.py")
+        for name in re.findall(r"^ *(?:import|from) ([a-z]\w*)", path.read_text(), re.M)
+    }
+    assert len(locked) > 100
+    assert {name.replace("-", "_") for name in locked} | imported - {"__future__"} <= taken
