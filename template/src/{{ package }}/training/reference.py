@@ -11,6 +11,8 @@ from ..schema import MISSING, Schema
 
 BINS = 10
 VALUES = 20
+MARGIN = 1e-9
+"""Edges lie so much (relative) below the value they begin with: batch and online may differ in the last bits."""
 HELD_OUT = 500
 """With so many held-out rows the prediction's histogram is made of them alone."""
 
@@ -66,9 +68,11 @@ def numbers(values: ArrayLike) -> Numbers:
     with np.errstate(over="ignore", invalid="ignore"):
         if len(distinct) < BINS:
             # One edge more just above the last value, so that a constant column notices growth as well as decline.
-            found = np.append(distinct, np.nextafter(distinct[-1:], np.inf))
+            top = distinct[-1:] + MARGIN * np.abs(distinct[-1:])
+            found = np.append(distinct - MARGIN * np.abs(distinct), np.nextafter(top, np.inf))
         else:
             found = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
+            found -= MARGIN * np.abs(found)
     edges = found[np.isfinite(found)].tolist()
     low, high = (float(distinct[0]), float(distinct[-1])) if len(distinct) else (None, None)
     return Numbers(edges, Numbers(edges, []).bin(array).tolist(), low, high)
