@@ -24,7 +24,7 @@ test-%: setup ## Run one folder of tests: static render update project loop
 	$(RUN) pytest -n 2 tests/$*
 
 demo: ## Generate a project into build/demo and run its whole loop
-	@git --version >/dev/null || { echo "demo: git is missing; install it (for example: apt install git)." >&2; exit 2; }
+	@command -v git >/dev/null || { echo "demo: git is missing; install it (for example: apt install git)." >&2; exit 2; }
 	@$(UV) sync --frozen --quiet --compile-bytecode --no-dev --inexact || { $(OFFLINE); }
 	rm -rf build/demo
 	$(RUN) --no-sync copier copy --defaults --quiet --vcs-ref HEAD "$(CURDIR)" build/demo
