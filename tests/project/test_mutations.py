@@ -83,6 +83,27 @@ MUTATIONS = [
         "tests/serving/test_names.py",
     ),
     Mutation(
+        "a changed file is loaded",
+        "training/bundle.py",
+        "if sha256(path.read_bytes()) != expected:",
+        "if expected is None:",
+        "tests/training/test_bundle.py",
+    ),
+    Mutation(
+        "two promotes at once both win",
+        "deployment.py",
+        "or not store.swap(key(new.model), raw, encode(new))",
+        "or store.write(key(new.model), encode(new))",
+        "tests/test_deployment.py tests/registry/test_promote.py",
+    ),
+    Mutation(
+        "answers are not captured",
+        "serving/capture.py",
+        "written = os.write(self._segment(), data)",
+        "written = len(data)",
+        "tests/serving/test_capture.py",
+    ),
+    Mutation(
         "no drift is ever seen",
         "monitoring/drift.py",
         "moved = beyond > limit",
@@ -115,6 +136,12 @@ def test_a_broken_station_turns_its_tests_red(mutation: Mutation, project: Path,
     path.write_text(text.replace(mutation.old, mutation.new))
     ended = run(broken, "python", "-m", "pytest", "-x", "-q", *mutation.tests.split(), environment=project)
     assert ended.returncode == 1, f"{mutation.what}: no test turned red\n{tail(ended)}"
+
+
+def test_an_unbroken_copy_is_green(project: Path, tmp_path: Path) -> None:
+    tests = ["tests/training/test_split.py", "tests/registry/test_gate.py", "tests/monitoring/test_trigger.py"]
+    ended = run(copy(project, tmp_path / "whole"), "python", "-m", "pytest", "-x", "-q", *tests, environment=project)
+    assert ended.returncode == 0, tail(ended)
 
 
 def test_every_station_is_broken_once() -> None:

@@ -53,11 +53,12 @@ def collect_to_quarantine(scene: Scene) -> Evidence:
     store, contract = scene.context.store, scene.context.contract
     quarantined = tables.read(store, "quarantine").to_pylist()
     expect(len(quarantined) > 0, "no broken row went to quarantine.")
-    good = len(tables.read(store, contract.examples_name))
+    elsewhere = sum(row["source"] != contract.examples_name for row in quarantined)
     return {
-        "rows": good,
-        "quarantined": len(quarantined),
+        "rows": len(tables.read(store, contract.examples_name)),
+        "quarantined": len(quarantined) - elsewhere,
         "broken_rows_in_source": scene.stage.broken,
+        "quarantined_from_other_sources": elsewhere,
         "rules": sorted({f"{row['column']}: {row['rule']}" for row in quarantined}),
         "collect": outputs["collect"],
     }
