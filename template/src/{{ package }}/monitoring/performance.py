@@ -26,7 +26,8 @@ def measured(schema: Schema, rows: Labelled) -> dict[str, float]:
 def performance(subject: Subject, rows: Labelled, found: dict[str, float], metric: str, limit: float) -> Finding:
     """The deciding metric on labelled predictions, as `measured` found it, against the one on the test rows.
 
-    limit: the relative drop (errors: rise) that is an alarm, beyond two standard errors (bootstrap) of the estimate.
+    limit: the relative drop (errors: rise) that is an alarm, beyond two standard errors (bootstrap) of the difference:
+    a champion accepted on a dozen rows was as uncertain then as the labels are now.
     Raises ProjectError when nobody knows how good the champion was.
     """
     if metric not in subject.accepted:
@@ -43,7 +44,8 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     before = subject.accepted[metric]
     size = max(abs(before), 1e-12)
     drop = (before - found[metric]) * (1 if better(metric) == "higher" else -1) / size
-    bound = limit + CHANCE * _doubt(subject.schema, metric, rows) / size
+    doubt = np.hypot(_doubt(subject.schema, metric, rows), subject.doubt.get(metric, 0.0))
+    bound = limit + CHANCE * float(doubt) / size
     state: State = "alarm" if drop > bound else "ok"
     sentence = f"{metric} {found[metric]:.4g} on {len(rows):,} labels, {before:.4g} when accepted"
     return Finding("performance", metric, state, sentence, drop, bound)

@@ -1,6 +1,6 @@
 """The subject of the monitors: the champion, since when it answers, and what it was made and accepted on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +22,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Subject:
-    """accepted: the champion's metrics on its own test rows; empty when its evaluation is gone."""
+    """accepted: the champion's metrics on its own test rows; empty when its evaluation is gone.
+
+    doubt: the standard error of those that were judged.
+    """
 
     version: int
     digest: str
@@ -30,6 +33,7 @@ class Subject:
     schema: Schema
     reference: Reference
     accepted: dict[str, float]
+    doubt: dict[str, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> "Kind":
@@ -56,6 +60,7 @@ def subject(contract: Contract, store: Store, settings: Settings) -> Subject | N
         schema=_decoded(folder / "schema.json", Schema),
         reference=_decoded(folder / "reference.json", Reference),
         accepted=evaluation.metrics if evaluation else {},
+        doubt={evaluation.metric: evaluation.error} if evaluation else {},
     )
 
 

@@ -34,7 +34,9 @@ class Stage:
     past: "pa.Table"
     """Typed rows the first model learns from."""
     future: "pa.Table"
-    """Typed rows that arrive later."""
+    """Typed rows that arrive later: as requests, and then in the source."""
+    arrivals: "pa.Table"
+    """The rows of `future` as the source holds them."""
     broken: int
     """Rows in the source that break the contract."""
     left_out: int
@@ -80,7 +82,16 @@ def prepare(settings: Settings) -> Stage:
         }
     )
     context = Context(Settings.model_validate(own.model_dump()), by="ml loop", reason="the loop")
-    return Stage(context, typed.take(past), typed.take(future), len(broken), len(rows) - len(typed))
+    return Stage(context, typed.take(past), typed.take(future), text.take(future), len(broken), len(rows) - len(typed))
+
+
+def arrive(stage: Stage) -> int:
+    """Let the future's rows come into the source; returns how many they are."""
+    import pyarrow.parquet as pq
+
+    path = Path(stage.context.contract.examples.uri)
+    _write(pq.read_table(path), stage.arrivals.to_pylist(), path)
+    return len(stage.arrivals)
 
 
 def broken_rows(contract: Contract, rows: list[dict[str, Any]], total: int) -> list[dict[str, Any]]:

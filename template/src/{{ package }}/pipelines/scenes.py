@@ -8,7 +8,7 @@ import msgspec
 
 from .. import deployment, tables
 from ..errors import Refused
-from .replay import drifted, requests, sample
+from .replay import arrive, drifted, requests, sample
 from .retrain import retrain
 from .run import chain, run
 from .scene import Evidence, Scene, expect, failed, hand_in, send
@@ -145,7 +145,8 @@ def drifted_traffic(scene: Scene) -> Evidence:
 
 
 def retrain_once(scene: Scene) -> Evidence:
-    """The trigger fires exactly once, however often it is asked."""
+    """New rows have come in; the trigger fires exactly once, however often it is asked."""
+    arrived = arrive(scene.stage)
     first = retrain(scene.context)
     run(scene.context, "monitor")
     again = [retrain(scene.context) for _ in range(2)]
@@ -154,6 +155,7 @@ def retrain_once(scene: Scene) -> Evidence:
     expect(first.promoted, f"the gate rejected the retrained model: {failed(scene.context.output('gate'))}")
     scene.second = first.version or 0
     return {
+        "new_rows": arrived,
         "retrainings": 1,
         "reason": first.reason,
         "version": first.version,

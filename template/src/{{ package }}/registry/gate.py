@@ -6,7 +6,7 @@ import msgspec
 
 from ..training.evaluate import Evaluation, Slice
 from ..training.metrics import better
-from .gates import Gates, Limit, reported
+from .gates import Baseline, Gates, Limit, reported
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ def judge(evaluation: Evaluation, gates: Gates) -> Verdict:
     """Thresholds; better than the baseline; not worse than the champion on the same rows; no slice far behind."""
     checks = [
         *_thresholds(evaluation, gates.thresholds),
-        _baseline(evaluation, gates.baseline.margin),
+        _baseline(evaluation, gates.baseline),
         _champion(evaluation, gates),
         _slices(evaluation, gates.slices.min_rows, gates.slices.max_gap),
     ]
@@ -68,13 +68,14 @@ def _thresholds(evaluation: Evaluation, limits: dict[str, Limit]) -> Iterator[Ch
             yield Check(label, passed, value, bound, f"{name} is {value:.4g}{_must(passed)} {word} {bound:.4g}.")
 
 
-def _baseline(evaluation: Evaluation, margin: float) -> Check:
+def _baseline(evaluation: Evaluation, asked: Baseline) -> Check:
     name, value = evaluation.metric, evaluation.metrics.get(evaluation.metric)
     base = evaluation.baseline.get(name)
     if value is None or base is None:
         return _undefined("baseline", name, evaluation)
     higher = better(name) == "higher"
-    limit = base + margin if higher else base - margin
+    gain = asked.margin + asked.noise * evaluation.error
+    limit = base + gain if higher else base - gain
     passed = value > limit if higher else value < limit
     word = "above" if higher else "below"
     return Check(
@@ -82,7 +83,8 @@ def _baseline(evaluation: Evaluation, margin: float) -> Check:
         passed,
         value,
         limit,
-        f"{name} is {value:.4g}{_must(passed)} {word} {limit:.4g} (baseline {base:.4g}).",
+        f"{name} is {value:.4g}{_must(passed)} {word} {limit:.4g} "
+        f"(baseline {base:.4g}, standard error {evaluation.error:.2g}).",
     )
 
 

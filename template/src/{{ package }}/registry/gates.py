@@ -33,7 +33,10 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asked gain: `margin` plus `noise` standard errors."""
+
     margin: NotNegative = 0.0
+    noise: NotNegative = 1.64
 
 
 class Champion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

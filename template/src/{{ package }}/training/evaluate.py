@@ -12,10 +12,11 @@ from ..contract import Contract
 from ..settings import Settings
 from ..store import Store
 from .answering import Answering, Kind
+from .bootstrap import standard_error
 from .compare import Comparison, compare
 from .engine import Floats
 from .examples import Examples
-from .metrics import baseline, metrics
+from .metrics import baseline, codes, metrics
 from .split import split
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """What the gate judges. Undefined metrics are left out; `unjudged` counts the slices with too few rows."""
+    """What the gate judges. Undefined metrics are left out; `unjudged` counts the slices with too few rows.
+
+    `error` is the standard error of the deciding metric's difference from the baseline.
+    """
 
     model: str
     digest: str
@@ -42,6 +46,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     metrics: dict[str, float]
     baseline: dict[str, float]
     slices: list[Slice]
+    error: float = 0.0
     unjudged: int = 0
     champion: Comparison | None = None
 
@@ -91,6 +96,7 @@ def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, 
         metrics=metrics(task, classes, test.target, answers),
         baseline=metrics(task, classes, test.target, guess),
         slices=slices,
+        error=standard_error(metric, codes(classes, test.target) if classes else test.target, answers, guess),
         unjudged=unjudged,
         champion=champion,
     )
