@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     tracking_uri: str = ""
     """MLflow tracking and registry: sqlite:/// or http(s)://."""
     feature_online_uri: str = ""
-    """Online feature store: sqlite:///."""
+    """Online feature store: sqlite:///PATH or redis://HOST:PORT/NUMBER."""
     contract: Path = Path("contract.yaml")
     gates: Path = Path("gates.yaml")
     roles: Path = Path("roles.yaml")

@@ -1,5 +1,6 @@
 """The storage root: one interface over file://, s3://, gs:// and az://, every write whole or not at all."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,7 +108,13 @@ class Store:
         try:
             yield
         except (OSError, obstore.exceptions.BaseError, ValueError) as error:
-            reason = str(error).split("\n", 1)[0]
+            reason = _reason(str(error))
             raise StoreError(
                 f"The store {self.root} cannot be used: {reason}. Check ML_STORE and its permissions."
             ) from None
+
+
+def _reason(text: str) -> str:
+    """What went wrong, in a line; object stores say it in XML."""
+    said = re.search(r"<Message>(.*?)</Message>", text)
+    return (said[1] if said else text.split("\n", 1)[0]).rstrip(" .")

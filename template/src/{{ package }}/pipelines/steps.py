@@ -111,9 +111,9 @@ def _promote(context: Context) -> Any:
 
 def _materialize(context: Context) -> Any:
     from ..features.materialize import materialize
-    from ..features.online import OnlineStore
+    from ..features.online import connect
 
-    return materialize(context.contract, context.store, OnlineStore(context.settings.online), **context.options)
+    return materialize(context.contract, context.store, connect(context.settings.online), **context.options)
 
 
 def _score(context: Context) -> Any:

@@ -10,7 +10,7 @@ import msgspec
 from .. import deployment, tables
 from ..contract import Contract
 from ..errors import ContractError, ProjectError, Refused
-from ..features.online import OnlineStore
+from ..features.online import connect
 from ..settings import Settings
 from ..store import Store
 from .scorer import Scorer
@@ -84,7 +84,7 @@ def _scorer(contract: Contract, store: Store, settings: Settings, target: deploy
 
     cache = settings.home / "cache" / "bundles"
     folder = trust.fetch(store, contract.name, target.digest, settings.public_key, cache)
-    return Scorer(folder, target.version, OnlineStore(settings.online), settings.max_rows)
+    return Scorer(folder, target.version, connect(settings.online), settings.max_rows)
 
 
 def _joined(contract: Contract, store: Store, scorer: Scorer, table: "pa.Table") -> "pa.Table":

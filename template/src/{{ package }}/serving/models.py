@@ -11,7 +11,7 @@ import structlog
 from .. import deployment
 from ..deployment import Challenger, Deployment, Target
 from ..errors import IntegrityError, ProjectError
-from ..features.online import OnlineStore
+from ..features.online import connect
 from ..registry import trust
 from ..settings import Settings
 from ..store import Store
@@ -66,7 +66,7 @@ class Models:
         self.live: Live | None = None
         self.error = ""
         self._settings, self._store, self._metrics = settings, store, metrics
-        self._online = OnlineStore(settings.online)
+        self._online = connect(settings.online)
         self._loaded: dict[Target, Scorer] = {}
         self._refused: dict[Target, tuple[float, float, str]] = {}
 

@@ -1,0 +1,87 @@
+"""Waiting until an applied object does what it is for, and saying why it does not."""
+
+import time
+from typing import Any
+
+from .api import Api, ApiError
+
+SECONDS = 120
+HOPELESS = ("ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "ImagePullBackOff")
+"""States of a container that waiting does not mend."""
+
+
+def wait(api: Api, live: dict[str, Any]) -> dict[str, Any]:
+    """The object once it is ready. Raises ApiError with the reason when it will not be, or not in time.
+
+    Annotations as with the real provider: pulumi.com/skipAwait, pulumi.com/timeoutSeconds.
+    """
+    notes = live["metadata"].get("annotations", {})
+    judge = JUDGES.get(live["kind"])
+    if judge is None or notes.get("pulumi.com/skipAwait") == "true":
+        return live
+    end = time.monotonic() + float(notes.get("pulumi.com/timeoutSeconds", SECONDS))
+    while not judge(live):
+        if reason := _hopeless(api, live):
+            raise ApiError(422, reason)
+        if time.monotonic() > end:
+            raise ApiError(422, f"{_title(live)} was not ready in time: {_last_event(api, live) or 'no reason known'}")
+        time.sleep(0.3)
+        found = api.read(live)
+        if found is None:
+            raise ApiError(404, f"{_title(live)} disappeared while it was waited for")
+        live = found
+    return live
+
+
+def _deployment(live: dict[str, Any]) -> bool:
+    status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
+    seen = status.get("observedGeneration", 0) >= live["metadata"]["generation"]
+    full = status.get("updatedReplicas", 0) == status.get("replicas", 0) == wanted
+    return bool(seen and full and status.get("availableReplicas", 0) == wanted)
+
+
+def _stateful_set(live: dict[str, Any]) -> bool:
+    status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
+    seen = status.get("observedGeneration", 0) >= live["metadata"]["generation"]
+    return bool(seen and status.get("updatedReplicas", wanted) == status.get("readyReplicas", 0) == wanted)
+
+
+def _job(live: dict[str, Any]) -> bool:
+    states = {c["type"]: c for c in live.get("status", {}).get("conditions", []) if c["status"] == "True"}
+    if "Failed" in states:
+        raise ApiError(422, f"{_title(live)} failed: {states['Failed'].get('message', '')}")
+    return "Complete" in states
+
+
+JUDGES = {"Deployment": _deployment, "StatefulSet": _stateful_set, "Job": _job}
+
+
+def _hopeless(api: Api, live: dict[str, Any]) -> str:
+    """Why no pod of the object will come up, or an empty string."""
+    namespace, labels = live["metadata"]["namespace"], live["spec"]["selector"]["matchLabels"]
+    for pod in api.of(namespace, "pods", ",".join(f"{k}={v}" for k, v in labels.items())):
+        status = pod.get("status", {})
+        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+            waiting = container.get("state", {}).get("waiting", {})
+            if waiting.get("reason") in HOPELESS:
+                return (
+                    f"{_title(live)}: container {container['name']} cannot start: {waiting['reason']}: "
+                    + waiting.get("message", "")
+                )
+    event = _last_event(api, live)
+    return event if "exceeded quota" in event or "violates PodSecurity" in event else ""
+
+
+def _last_event(api: Api, live: dict[str, Any]) -> str:
+    name = live["metadata"]["name"]
+    warnings = [
+        event
+        for event in api.of(live["metadata"]["namespace"], "events")
+        if event["type"] == "Warning" and event["involvedObject"].get("name", "").startswith(name)
+    ]
+    warnings.sort(key=lambda event: event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
+    return f"{_title(live)}: {warnings[-1]['message']}" if warnings else ""
+
+
+def _title(live: dict[str, Any]) -> str:
+    return f"{live['kind']} {live['metadata'].get('namespace', '')}/{live['metadata']['name']}"
