@@ -33,7 +33,7 @@ FIXED = {
 """Paths whose change makes a new object, by kind ("" is for all)."""
 
 
-class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):
+class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[misc]
     def __init__(self, version: str) -> None:
         self._version = version
         self._made: Api | None = None
@@ -125,7 +125,7 @@ class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def _applied(self, inputs: dict[str, Any], context: Any) -> dict[str, Any]:
-        return self._asked(context, lambda: wait(self.api, self.api.apply(plain(inputs))))
+        return dict(self._asked(context, lambda: wait(self.api, self.api.apply(plain(inputs)))))
 
     def _asked(self, context: Any, question: Any) -> Any:
         try:

@@ -64,10 +64,8 @@ def _hopeless(api: Api, live: dict[str, Any]) -> str:
         for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
             waiting = container.get("state", {}).get("waiting", {})
             if waiting.get("reason") in HOPELESS:
-                return (
-                    f"{_title(live)}: container {container['name']} cannot start: {waiting['reason']}: "
-                    + waiting.get("message", "")
-                )
+                reason = f"{waiting['reason']}: {waiting.get('message', '')}"
+                return f"{_title(live)}: container {container['name']} cannot start: {reason}"
     event = _last_event(api, live)
     return event if "exceeded quota" in event or "violates PodSecurity" in event else ""
 

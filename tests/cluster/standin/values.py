@@ -12,7 +12,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def to_dict(struct: struct_pb2.Struct) -> dict[str, Any]:
-    return json_format.MessageToDict(struct)
+    return dict(json_format.MessageToDict(struct))
 
 
 def to_struct(value: dict[str, Any]) -> struct_pb2.Struct:
