@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     gates: Path = Path("gates.yaml")
     roles: Path = Path("roles.yaml")
     seed: int = 7
+    commit: str = ""
+    """Commit of the sources where git is not at hand; the image sets it."""
     signing_key: Path | None = None
     """Private key that signs bundles; made on first use under `home`."""
     verify_key: Path | None = None
@@ -38,6 +40,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     serving_url: str = ""
     """Address of the running service, for status, smoke tests and the loop."""
+    serving_key: str = Field(default="", repr=False)
+    """API key that smoke tests show to the service."""
     serving_auth: Literal["auto", "keys", "off"] = "auto"
     """auto: API keys are asked for as soon as one exists, and always beyond loopback."""
     max_body_bytes: int = Field(default=10 * 2**20, gt=0)

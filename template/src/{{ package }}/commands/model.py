@@ -16,7 +16,7 @@ def run(
     ],
     json: Json = False,
 ) -> None:
-    """Run one step, after the steps before it that have not run yet or are out of date."""
+    """Run one step, after those before it that have not run or are out of date. Exit code 3 when the gate rejects."""
     from ..pipelines.run import run as run_step
     from ..pipelines.telling import Progress
 
@@ -24,6 +24,8 @@ def run(
         record = run_step(context_of(reason=f"ml run {step}"), step, progress)
     if json:
         show_json(record)
+    if step == "gate" and not record.output["accepted"]:
+        raise typer.Exit(3)
 
 
 @app.command()

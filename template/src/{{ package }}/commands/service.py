@@ -1,4 +1,4 @@
-"""Answering: serve, score, label and the API keys."""
+"""Answering: serve, score, smoke, label and the API keys."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +38,20 @@ def score(
     target = output or context.settings.home / "scores.parquet"
     scored = score_rows(context.contract, context.store, context.settings, rows, output=target)
     show_json(scored) if json else print(f"{scored.rows} rows scored with version {scored.version} -> {scored.output}")
+
+
+@app.command()
+def smoke(
+    seconds: Annotated[float, typer.Option(help="Also send one-row requests for so long.")] = 0,
+    clients: Annotated[int, typer.Option(min=1, help="How many send at once.")] = 4,
+    p99: Annotated[float, typer.Option(help="Milliseconds 99 % of them have to be answered in.")] = 500,
+    json: Json = False,
+) -> None:
+    """Ask the service at ML_SERVING_URL as a client does: ready, the promoted version, an answer for every row."""
+    from ..pipelines.smoke import smoke as ask
+
+    smoked = ask(context_of(), seconds, clients, p99)
+    show_json(smoked) if json else print(smoked.text())
 
 
 @app.command()

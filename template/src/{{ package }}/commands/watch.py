@@ -53,12 +53,15 @@ def status(json: Json = False) -> None:
 
 
 @app.command()
-def loop(json: Json = False) -> None:
+def loop(
+    rows: Annotated[int, typer.Option(min=60, help="Play with at most so many of the newest rows.")] = 40_000,
+    json: Json = False,
+) -> None:
     """Play the whole loop against real processes, on a copy of the data under var/loop."""
     from .. import settings
     from ..pipelines.loop import play
 
-    events = play(settings.load(), silent=json)
+    events = play(settings.load(), rows, silent=json)
     if json:
         show_json(events)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..settings import Settings
-from .replay import prepare
+from .replay import MAX_ROWS, prepare
 from .scene import Evidence, Scene
 from .scenes import scenes
 from .service import Service
@@ -28,7 +28,7 @@ class Event(msgspec.Struct, frozen=True):
     evidence: dict[str, Any]
 
 
-def play(settings: Settings, silent: bool = False) -> list[Event]:
+def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False) -> list[Event]:
     """Play every scene. Raises Refused with the scene's sentence when one does not hold; the events so far are kept."""
     console = Console(quiet=silent, highlight=False)
     started = time.perf_counter()
@@ -45,7 +45,7 @@ def play(settings: Settings, silent: bool = False) -> list[Event]:
         console.print(f"[green]{ended - started:6.1f} s[/]  {escape(sentence)}")
         console.print(f"[dim]          {escape(_facts(evidence))}[/]", soft_wrap=True)
 
-    stage = prepare(settings)
+    stage = prepare(settings, rows)
     with Service(stage.context.settings) as service:
         scene = Scene(stage, service, started)
         for play_scene in scenes():

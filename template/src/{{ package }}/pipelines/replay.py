@@ -43,8 +43,8 @@ class Stage:
     """Rows of the project's data that break it already; the loop does without them."""
 
 
-def prepare(settings: Settings) -> Stage:
-    """Lay out var/loop anew. Raises ContractError when there are too few valid rows to play with."""
+def prepare(settings: Settings, most: int = MAX_ROWS) -> Stage:
+    """Lay out var/loop anew with the `most` newest rows. Raises ContractError when too few are valid to play with."""
     from ..data.sources import read
     from ..data.validate import check_rows
 
@@ -59,7 +59,7 @@ def prepare(settings: Settings) -> Stage:
             f"{settings.contract}: only {len(typed)} rows of '{contract.examples_name}' are valid; "
             f"the loop needs {MIN_ROWS}. See ml run validate for what is wrong with the others."
         )
-    past, future = _divide(contract, typed)
+    past, future = _divide(contract, typed, most)
     text = rows.take(kept)
     broken = broken_rows(contract, text.take(past[:50]).to_pylist(), len(past))
     _write(text.take(past), broken, home / "data" / f"{contract.examples_name}.parquet")
@@ -170,15 +170,15 @@ def _far_end(values: list[Any], is_number: bool) -> Callable[[Any], bool]:
     return lambda value: value is not None and value != commonest
 
 
-def _divide(contract: Contract, rows: "pa.Table") -> tuple["np.ndarray", "np.ndarray"]:
+def _divide(contract: Contract, rows: "pa.Table", most: int) -> tuple["np.ndarray", "np.ndarray"]:
     """Indices of the past (three quarters) and of the future: by event time, or at random without one."""
     import numpy as np
     import pyarrow.compute as pc
 
     if contract.time:
-        order = pc.sort_indices(rows, sort_keys=[(contract.time, "ascending")]).to_numpy()[-MAX_ROWS:]
+        order = pc.sort_indices(rows, sort_keys=[(contract.time, "ascending")]).to_numpy()[-most:]
     else:
-        order = np.random.default_rng(0).permutation(len(rows))[-MAX_ROWS:]
+        order = np.random.default_rng(0).permutation(len(rows))[-most:]
     cut = len(order) * 3 // 4
     return order[:cut], order[cut:]
 

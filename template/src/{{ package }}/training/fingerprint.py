@@ -34,8 +34,10 @@ def lock(settings: Settings) -> str:
     return ""
 
 
-def commit() -> str:
-    """The git commit of the sources; "" outside a repository, or when the sources are not part of it."""
+def commit(settings: Settings) -> str:
+    """ML_COMMIT, or the git commit of the sources; "" outside a repository, or when the sources are not part of it."""
+    if settings.commit:
+        return settings.commit
     try:
         command = ["git", "-C", str(PACKAGE), "log", "-1", "--format=%H", "--", "."]
         listed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)

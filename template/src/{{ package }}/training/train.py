@@ -194,7 +194,7 @@ def _manifest(
         rows={name: len(places) for name, places in parts._asdict().items()},
         train_end=_newest(data, parts),
         metrics=measured,
-        record=Record("", fingerprint.commit(), "", platform.python_version(), platform.platform()),
+        record=Record("", fingerprint.commit(settings), "", platform.python_version(), platform.platform()),
     )
 
 

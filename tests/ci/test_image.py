@@ -1,0 +1,122 @@
+"""The container image: built without a hub, locked down, the same each time, and one for every job."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ci.checkers import hadolint
+from tests.images import Image, a_container, build, unpacked, until, writable
+from tests.rendering import ROOT
+
+ASK = """
+import json, urllib.request
+rows = [json.loads('''{row}''')]
+body = json.dumps({{"dataframe_records": rows}}).encode()
+request = urllib.request.Request("http://127.0.0.1:8080/invocations", body, {{"content-type": "application/json"}})
+print(urllib.request.urlopen(request, timeout=20).read().decode())
+"""
+FIRST_ROW = """
+import json
+from {package} import contract
+from {package}.pipelines.replay import requests
+from {package} import settings, store, tables
+held = contract.load(settings.load().contract)
+rows = tables.read(store.Store(settings.load().store_root), held.examples_name).slice(0, 1)
+print(json.dumps(requests(held, rows)[0]))
+"""
+
+
+@pytest.fixture(scope="module")
+def root(image: Image) -> Iterator[tuple[Path, dict[str, Any]]]:
+    with unpacked(image) as found:
+        yield found
+
+
+def test_it_trains_serves_and_monitors_locked_down(
+    root: tuple[Path, dict[str, Any]], tmp_path: Path, image: Image
+) -> None:
+    store = writable(tmp_path / "store")
+    keep = {"ML_HOME": "/store/home", "ML_STORE": "/store/data", "ML_SERVING_AUTH": "off"}
+    with a_container(root, tmp_path / "train", store, ("sleep", "600"), **keep) as container:
+        until(container, "true")
+        for command in ("ml run promote", "ml run materialize"):
+            ended = container.run(*command.split())
+            assert ended.returncode == 0, ended.stderr[-2000:]
+        row = until(container, "python", "-c", FIRST_ROW.format(package="departures")).strip()
+        lineage = container.run("ml", "lineage", "champion", "--json").stdout
+    commit = (image.project / "var" / "image.txt").read_text().split()[0].rpartition(":")[2]
+    assert commit in lineage
+
+    with a_container(root, tmp_path / "serve", store, **keep) as container:
+        answer = json.loads(until(container, "python", "-c", ASK.format(row=row)))
+        assert len(answer["predictions"]) == 1
+        assert container.run("id", "-u").stdout.strip() == "65532"
+        assert "Read-only" in container.run("touch", "/app/x").stderr
+        assert container.run("cat", "/proc/net/dev").stdout.count(":") == 1  # loopback alone
+        health = re.search(r"^HEALTHCHECK .*\n +CMD (\[.*\])$", (ROOT / "template" / "Dockerfile").read_text(), re.M)
+        assert health
+        assert container.run(*json.loads(health[1])).returncode == 0
+        assert container.run("ml", "run", "score").returncode == 0
+        assert container.run("ml", "monitor").returncode in {0, 3}
+
+
+def test_it_runs_the_tracking_server(root: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    command = ("mlflow", "server", "--host", "127.0.0.1", "--backend-store-uri", "sqlite:////tmp/mlflow.db")
+    ask = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5000/health', timeout=5).read().decode())"
+    with a_container(root, tmp_path / "mlflow", writable(tmp_path / "store"), command) as container:
+        assert until(container, "python", "-c", ask, seconds=120).strip() == "OK"
+
+
+def test_a_second_build_is_the_same_image(image: Image, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(image.project, copy, ignore=shutil.ignore_patterns("var"))
+    assert build(copy).id == image.id
+
+
+def test_it_holds_neither_tests_nor_tools_nor_caches(root: tuple[Path, dict[str, Any]]) -> None:
+    held = {path.name for path in (root[0] / "app").iterdir()}
+    assert held == {".venv", "contract.yaml", "data", "gates.yaml", "pyproject.toml", "roles.yaml", "src", "uv.lock"}
+    assert not (root[0] / "root" / ".cache" / "uv").exists()
+    assert not list((root[0] / "app" / ".venv" / "lib").glob("*/site-packages/pytest"))
+
+
+def test_the_size_is_told_and_not_absurd(image: Image) -> None:
+    found = re.fullmatch(r"([\d.]+) (MB|GB)", image.size)
+    assert found, image.size
+    assert float(found[1]) * {"MB": 1, "GB": 1000}[found[2]] < 2500
+
+
+def test_the_base_is_pinned_by_digest_in_one_place() -> None:
+    text = (ROOT / "template" / "Dockerfile").read_text()
+    assert len(re.findall(r"sha256:[0-9a-f]{64}", text)) == 1
+    assert re.search(r"^ARG BASE=\S+@sha256:[0-9a-f]{64}$", text, re.M)
+    assert set(re.findall(r"^FROM (\S+)", text, re.M)) == {"${BASE}"}
+
+
+def test_hadolint_finds_nothing() -> None:
+    ended = subprocess.run([hadolint(), ROOT / "template" / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_without_a_tool_there_is_one_sentence(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "template" / "tools", tmp_path / "tools")
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "dirname", "sed", "head"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or name)
+    (tmp_path / "pyproject.toml").write_text('name = "x"\n')
+    ended = subprocess.run(
+        [tmp_path / "tools" / "image", "build"],
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert "install" in ended.stderr
