@@ -22,6 +22,7 @@ PROMISED = {
     "blueprint": ["laptop", "custom"],
     "task": ["classification", "regression"],
     "repository": [],
+    "ci": ["github", "gitlab", "azure-devops", "jenkins", "none"],
     "target": ["local"],
 }
 

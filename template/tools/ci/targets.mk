@@ -1,0 +1,28 @@
+# What CI needs beside the stages. The login of a job reaches the stages after it as variables.
+-include var/ci/login.mk
+ENV ?= dev
+
+.PHONY: login settings comment owners owners-check approvers repository
+
+login: ## Log in to ENV as this CI job, by its own short-lived token
+	$(RUN) python tools/ci/identity.py $(ENV)
+
+settings: ## Write what ENV's infrastructure says, as ML_* settings, to .env
+	@$(MAKE) --no-print-directory --silent env ENV=$(ENV) >.env
+
+comment: ## Show the infrastructure preview on the change request
+	$(RUN) python tools/ci/comment.py
+
+owners: ## Write CODEOWNERS from roles.yaml
+	$(RUN) python tools/ci/owners.py
+
+owners-check:
+	$(RUN) python tools/ci/owners.py --check
+
+approvers: # of ENV, for the pipeline
+	@$(RUN) python tools/ci/owners.py --approvers $(ENV)
+
+repository: ## Protect branches and environments as this repository says; ARGS=--show only shows
+	$(RUN) python tools/ci/repository.py $(ARGS)
+
+check: owners-check
