@@ -1,0 +1,1 @@
+"""The parts the programs are made of."""

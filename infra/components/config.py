@@ -1,0 +1,148 @@
+"""Configuration: every key of Pulumi.<environment>.yaml, typed and described; a wrong one is told in a sentence."""
+
+import re
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+import msgspec
+import pulumi
+import yaml
+
+T = TypeVar("T")
+NAMESPACE = "ml"
+ENVIRONMENTS = ("dev", "staging", "production")
+Target = Literal["local", "kubernetes"]
+TARGETS: dict[str, tuple[str, str]] = {
+    "local": ("components.local.arguments", "Arguments"),
+    "kubernetes": ("components.kubernetes.arguments", "Arguments"),
+}
+"""Where each target's keys are: a dataclass whose fields carry `about` (see `key`). Imported only when chosen."""
+
+
+class ConfigError(ValueError):
+    """A key is missing, unknown or wrong; the message is the sentence."""
+
+
+def key(about: str, default: Any = MISSING, secret: bool = False) -> Any:
+    """A dataclass field that is a configuration key. about: one sentence for the table in README.md."""
+    kind = {"default_factory": lambda: default} if isinstance(default, dict | list) else {"default": default}
+    return field(**kind, metadata={"about": about, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Key:
+    name: str
+    about: str
+    default: Any
+    secret: bool
+
+
+def keys(kind: type) -> list[Key]:
+    """The keys of a dataclass: its fields in camel case, as Pulumi's users write them."""
+    return [
+        Key(camel(f.name), f.metadata["about"], _default(f), f.metadata["secret"])
+        for f in fields(kind)
+        if "about" in f.metadata
+    ]
+
+
+def camel(name: str) -> str:
+    return re.sub(r"_(.)", lambda found: found[1].upper(), name)
+
+
+@cache
+def arguments(target: str) -> type:
+    """The dataclass of a target's keys."""
+    module, name = TARGETS[target]
+    kind: type = getattr(import_module(module), name)
+    return kind
+
+
+def check(path: Path, environment: str) -> str:
+    """The target of a stack file whose plain keys are all known and of their type. Raises ConfigError."""
+    held = _held(path)
+    target = held.pop("target", "local")
+    if target not in TARGETS:
+        raise ConfigError(f"{path.name}: target is '{target}'; give one of {', '.join(get_args(Target))}")
+    try:
+        kind = arguments(target)
+    except ModuleNotFoundError:
+        raise ConfigError(
+            f"{path.name}: target is '{target}', but its package is not installed; "
+            f"answer it with: make template-update ANSWERS='-d target={target}'"
+        ) from None
+    known = {one.name: one for one in keys(kind)}
+    for name, value in held.items():
+        if name not in known:
+            raise ConfigError(f"{path.name}: {NAMESPACE}:{name} is no key of the target {target}; see infra/README.md")
+        if known[name].secret and not isinstance(value, dict):
+            raise ConfigError(
+                f"{path.name}: {NAMESPACE}:{name} stands there in clear; "
+                f"set it with: pulumi config set --secret {NAMESPACE}:{name}"
+            )
+    plain = {name: value for name, value in held.items() if not known[name].secret}
+    _typed(kind, plain, {"environment": environment, "project": "project"})
+    return str(target)
+
+
+def read(kind: type[T], **given: Any) -> T:
+    """The running stack's configuration as `kind`; `given` are the fields that are no keys. Raises ConfigError."""
+    config = pulumi.Config(NAMESPACE)
+    plain, secret = {}, {}
+    for one in keys(kind):
+        if one.secret:
+            if (hidden := config.get_secret(one.name)) is not None:
+                secret[one.name] = hidden
+        elif (text := config.get(one.name)) is not None:
+            plain[one.name] = text if _is_text(kind, one.name) else yaml.safe_load(text)
+    return _typed(kind, plain, given, secret)
+
+
+def _held(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        held = content.get("config") or {}
+        return {name.removeprefix(f"{NAMESPACE}:"): value for name, value in held.items() if _ours(name)}
+    except FileNotFoundError:
+        raise ConfigError(f"There is no infra/{path.name}; environments are {', '.join(ENVIRONMENTS)}.") from None
+    except (yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise ConfigError(f"{path.name}: this is not a stack file with `config:` in it: {said}") from None
+
+
+def _ours(name: str) -> bool:
+    return name.startswith(f"{NAMESPACE}:")
+
+
+def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: dict[str, Any] | None = None) -> T:
+    hints = get_type_hints(kind)
+    names = {camel(f.name): f.name for f in fields(kind)}  # type: ignore[arg-type]
+    values = {}
+    for name, value in plain.items():
+        try:
+            values[names[name]] = msgspec.convert(value, hints[names[name]], strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{NAMESPACE}:{name} is {value!r}: {error}") from None
+    missing = [one.name for one in keys(kind) if one.default is MISSING and names[one.name] not in {*values, *given}]
+    if missing and secret is not None:
+        raise ConfigError(f"{NAMESPACE}:{missing[0]} is missing; set it in Pulumi.{pulumi.get_stack()}.yaml")
+    if missing:
+        return None  # type: ignore[return-value]
+    needed = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    hidden = {names[name]: value for name, value in (secret or {}).items()}
+    try:
+        return kind(**values, **hidden, **{name: value for name, value in given.items() if name in needed})
+    except ValueError as error:
+        raise ConfigError(f"{NAMESPACE}: {error}") from None
+
+
+def _is_text(kind: type, name: str) -> bool:
+    hints = get_type_hints(kind)
+    return any(camel(field_name) == name and hint is str for field_name, hint in hints.items())
+
+
+def _default(one: Any) -> Any:
+    return one.default_factory() if one.default is MISSING and one.default_factory is not MISSING else one.default

@@ -1,0 +1,149 @@
+"""The dynamic resources of the local target. Importable, so that the engine stores the providers by reference."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from filelock import FileLock
+from pulumi import dynamic
+
+from . import process
+
+
+class ProcessProvider(dynamic.ResourceProvider):
+    """Props: name, command, environment, config (a file's text), health (path), port, seconds, folder, cwd."""
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        with _alone(props):
+            process.stop(_record(props))  # one that an engine killed in the middle left behind
+            return dynamic.CreateResult(props["name"], _started(props))
+
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+        """A process that is gone is no resource any more: the next `up` starts it again."""
+        found = process.running(_record(props))
+        same = found and found.pid == int(props["pid"])
+        return dynamic.ReadResult(id_ if same else "", props if same else {})
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        """Another folder or name is another process; whatever else changes, it is started again in place."""
+        changed = [name for name in INPUTS if olds.get(name) != news.get(name)]
+        other = [name for name in changed if name in ("name", "folder")]
+        return dynamic.DiffResult(changes=bool(changed), replaces=other, stables=[], delete_before_replace=True)
+
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        with _alone(olds):
+            process.stop(_record(olds))
+            return dynamic.UpdateResult(_started(news, last=int(olds["actual_port"])))
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        with _alone(props):
+            process.stop(_record(props))
+            for ending in ("log", "port", "yml"):
+                (Path(props["folder"]) / f"{props['name']}.{ending}").unlink(missing_ok=True)
+
+
+INPUTS = ("name", "command", "environment", "config", "health", "port", "seconds", "folder", "cwd")
+
+
+def _started(props: dict[str, Any], last: int = 0) -> dict[str, Any]:
+    folder, name = Path(props["folder"]), props["name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{name}.port"
+    if not last and kept.exists():
+        last = int(kept.read_text())
+    port = process.free_port(int(props["port"]), last)
+    kept.write_text(str(port))
+    config = folder / f"{name}.yml"
+    if props["config"]:
+        config.write_text(props["config"])
+    fill = {"{port}": str(port), "{config}": str(config)}
+    command = [_filled(part, fill) for part in props["command"]]
+    environment = {key: _filled(value, fill) for key, value in props["environment"].items()}
+    try:
+        made = process.start(command, environment, folder, name, Path(props["cwd"]))
+        url = f"http://127.0.0.1:{port}"
+        if props["health"]:
+            process.wait(url + props["health"], _record(props), float(props["seconds"]), name)
+    except RuntimeError:
+        process.stop(_record(props))
+        raise
+    return {**props, "pid": made.pid, "started": made.started, "actual_port": port, "url": url}
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    for old, new in values.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _record(props: dict[str, Any]) -> Path:
+    return Path(props["folder"]) / f"{props['name']}.pid"
+
+
+@contextlib.contextmanager
+def _alone(props: dict[str, Any]) -> Iterator[None]:
+    """One at a time: the plugin of an engine that was killed may still be at work."""
+    folder = Path(props["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{props['name']}.lock", timeout=120):
+        yield
+
+
+class ManagedProcess(dynamic.Resource):
+    """A process that answers on loopback. In its command and environment `{port}` and `{config}` are filled in."""
+
+    url: pulumi.Output[str]
+    pid: pulumi.Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        command: list[pulumi.Input[str]],
+        environment: dict[str, pulumi.Input[str]],
+        folder: Path,
+        cwd: Path,
+        config: pulumi.Input[str] = "",
+        health: str = "",
+        port: int = 0,
+        seconds: int = 60,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        given = {"name": name, "command": command, "environment": environment, "config": config}
+        made = {"pid": None, "started": None, "actual_port": None, "url": None}
+        where = {"health": health, "port": port, "seconds": seconds, "folder": str(folder), "cwd": str(cwd)}
+        super().__init__(ProcessProvider(), name, {**given, **where, **made}, opts)
+
+
+class FolderProvider(dynamic.ResourceProvider):
+    """Props: path. A folder is made, never removed: what is in it is data."""
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        path = Path(props["path"])
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise RuntimeError(f"{path} cannot be written: {error.strerror}; free it, or change its owner") from None
+        return dynamic.CreateResult(str(path), props)
+
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+        there = Path(props["path"]).is_dir()
+        return dynamic.ReadResult(id_ if there else "", props if there else {})
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
+        changed = olds["path"] != news["path"]
+        return dynamic.DiffResult(changes=changed, replaces=["path"] if changed else [], stables=[])
+
+
+class Folder(dynamic.Resource):
+    """A folder of this machine that can be written."""
+
+    path: pulumi.Output[str]
+
+    def __init__(self, name: str, path: Path, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(FolderProvider(), name, {"path": str(path)}, opts)

@@ -1,0 +1,54 @@
+"""The platform on this machine: a folder of objects, MLflow on SQLite, online features in a file or Redis."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from . import places
+from .arguments import Arguments
+from .managed import Folder, ManagedProcess
+
+
+@dataclass(frozen=True)
+class Platform:
+    tracking_uri: pulumi.Input[str]
+    artifact_uri: pulumi.Input[str]
+    feature_online_uri: pulumi.Input[str]
+
+
+class Tracking(pulumi.ComponentResource):
+    """MLflow's server; clients need no access to its files, it hands artifacts through."""
+
+    def __init__(self, name: str, args: Arguments, data: Folder, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ml:local:Tracking", name, None, opts)
+        folder = places.data(args.environment)
+        self.process = ManagedProcess(
+            "mlflow",
+            command=[
+                places.command("mlflow"),
+                "server",
+                *("--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
+                *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+                *("--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"),
+            ],
+            environment={"MLFLOW_DISABLE_TELEMETRY": "true"},
+            health="/health",
+            port=args.tracking_port,
+            seconds=args.start_seconds,
+            folder=places.processes(args.environment),
+            cwd=places.ROOT,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[data]),
+        )
+        self.register_outputs({"url": self.process.url})
+
+
+def platform(args: Arguments) -> Platform:
+    folder: Path = places.data(args.environment)
+    data = Folder("data", folder)
+    tracking = Tracking("tracking", args, data)
+    return Platform(
+        tracking_uri=tracking.process.url,
+        artifact_uri=data.path.apply(lambda path: f"{path}/store"),
+        feature_online_uri=args.online or data.path.apply(lambda path: f"sqlite:///{path}/online.db"),
+    )

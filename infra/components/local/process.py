@@ -1,0 +1,132 @@
+"""A process of this machine that is known again: by its number, its start, and a record it writes itself.
+
+A number alone may belong to another process by now: after a reboot, or after the first one ended. The record is
+written by the process before it becomes the command, so that there is none without, whenever the engine is killed.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+RECORD = 'echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"'
+STOP_SECONDS = 10.0
+CLOCK = 1.0
+"""Seconds by which a clock may have been set between a process's start and its record."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A living process of ours. started: seconds since 1970, as the system knows it."""
+
+    pid: int
+    started: float
+
+
+def start(command: list[str], environment: dict[str, str], folder: Path, name: str, cwd: Path) -> Running:
+    """Start the command in a session of its own, output to NAME.log. Raises RuntimeError when it ends at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / f"{name}.pid"
+    record.unlink(missing_ok=True)
+    with open(folder / f"{name}.log", "ab") as log:
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", RECORD, str(record), *command],
+            cwd=cwd,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 10
+    while not (found := running(record)):
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not start: {last_words(folder, name)}")
+        time.sleep(0.02)
+    return found
+
+
+def running(record: Path) -> Running | None:
+    """The process that wrote the record, if it still lives."""
+    try:
+        pid, written = int(record.read_text()), record.stat().st_mtime
+        process = psutil.Process(pid)
+        started = process.create_time()
+        alive = process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, psutil.Error):
+        return None
+    return Running(pid, started) if alive and started <= written + CLOCK else None
+
+
+def stop(record: Path, known: Running | None = None) -> None:
+    """End the process group that wrote the record, kindly, then by force; nothing when it is gone already.
+
+    known: the process of the state, if it is another one than the record's is left alone.
+    """
+    found = running(record)
+    if found is None or (known and (found.pid != known.pid or abs(found.started - known.started) > CLOCK)):
+        return
+    members = [process for process in _group(found.pid) if process.is_running()]
+    for number, patience in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(found.pid, number)
+        _, members = psutil.wait_procs(members, timeout=patience)
+        if not members:
+            break
+    record.unlink(missing_ok=True)
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    """The leader and its descendants: all of the session it was started in."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(leader)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def free_port(wanted: int, last: int) -> int:
+    """`wanted`; or, when that is 0, `last` if it is free, else any. Raises RuntimeError when `wanted` is taken."""
+    for port in [wanted] if wanted else [last, 0]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    raise RuntimeError(f"port {wanted} is taken; give another one in the stack file, or 0 for a free one")
+
+
+def wait(url: str, record: Path, seconds: float, name: str) -> None:
+    """Until the URL answers 200. Raises RuntimeError with the process's last words when it ends or is too slow."""
+    deadline = time.monotonic() + seconds
+    while running(record):
+        if answers(url):
+            return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not answer at {url} in {seconds:.0f} s: {last_words(record.parent, name)}")
+        time.sleep(0.1)
+    raise RuntimeError(f"{name} ended while it started: {last_words(record.parent, name)}")
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def last_words(folder: Path, name: str) -> str:
+    """The last line of the log, and where it is."""
+    log = folder / f"{name}.log"
+    with contextlib.suppress(OSError):
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        return f"'{lines[-1].strip()[:200] if lines else 'no word'}' (see {log})"
+    return f"no word (see {log})"

@@ -1,0 +1,167 @@
+"""The `pulumi` command as the environments use it: backend, passphrase, locks of the dead, and errors in a sentence."""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from . import engine
+from .workspace import workspace
+
+CHANGES = 3
+"""Exit code when a preview that expects no changes finds some."""
+
+
+class InfraError(Exception):
+    """What went wrong, in a sentence. code: 2 for what a person can put right, CHANGES, or 1."""
+
+    def __init__(self, sentence: str, code: int = 2) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass
+class Environment:
+    """One stack of each program. said: what the engine printed so far, without colours."""
+
+    name: str
+    folder: Path
+    home: Path
+    variables: dict[str, str]
+    said: str = field(default="", repr=False)
+
+    def create(self, program: str) -> None:
+        """Make the program's stack where there is none yet."""
+        if not self.exists(program):
+            self._quietly(program, "stack", "init", self.name)
+
+    def exists(self, program: str) -> bool:
+        if state := self._state(program):
+            return state.exists()
+        held = json.loads(self._quietly(program, "stack", "ls", "--json"))
+        return self.name in {stack["name"].rpartition("/")[2] for stack in held}
+
+    def remove(self, program: str) -> None:
+        """Forget the stack once nothing is in it; its configuration stays."""
+        self._quietly(program, "stack", "rm", "--yes", "--preserve-config", self.name)
+
+    def outputs(self, program: str) -> dict[str, Any]:
+        if not self.exists(program):
+            raise ValueError("it is not up")
+        held = self._quietly(program, "stack", "output", "--json", "--stack", self.name)
+        return dict(json.loads(held))
+
+    def run(self, program: str, verb: str, *arguments: str) -> None:
+        """Run the verb with its words on the terminal. Raises InfraError."""
+        self._unlock(program)
+        print(f"{program}: {verb}", file=sys.stderr)
+        arguments = ("--stack", self.name, "--non-interactive", "--color", "never", *arguments)
+        with subprocess.Popen(
+            self._command(program, verb, *arguments),
+            env=self.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            said = "".join(_shown(line) for line in process.stdout or ())
+        self.said += said
+        if process.returncode:
+            raise _error(said, "--expect-no-changes" in arguments)
+
+    def _quietly(self, program: str, *arguments: str) -> str:
+        command = self._command(program, *arguments, "--non-interactive")
+        ended = subprocess.run(command, env=self.variables, capture_output=True, text=True)
+        if ended.returncode:
+            raise _error(ended.stderr + ended.stdout, expects_none=False)
+        return ended.stdout
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return ["pulumi", "--cwd", str(workspace(self.folder, self.home, program, self.name)), *arguments]
+
+    def _state(self, program: str) -> Path | None:
+        """The stack's state where the backend is a folder."""
+        backend = self.variables["PULUMI_BACKEND_URL"]
+        if not backend.startswith("file://"):
+            return None
+        return Path(backend.removeprefix("file://"), ".pulumi", "stacks", f"ml-{program}", f"{self.name}.json")
+
+    def _unlock(self, program: str) -> None:
+        """Take away the lock of an engine that was killed on this machine, and what it had only begun."""
+        state = self._state(program)
+        if not state:
+            return
+        locks = state.parents[2] / "locks" / "organization" / f"ml-{program}" / self.name
+        dead = [lock for lock in locks.glob("*.json") if not _lives(lock)]
+        for lock in dead:
+            lock.unlink(missing_ok=True)
+        if dead and state.exists() and b'"pending_operations"' in state.read_bytes():
+            self._quietly(
+                program, "refresh", "--stack", self.name, "--yes", "--skip-preview", "--clear-pending-creates"
+            )
+
+
+def _lives(lock: Path) -> bool:
+    held = json.loads(lock.read_text())
+    return held.get("hostname") != os.uname().nodename or psutil.pid_exists(int(held.get("pid", 0)))
+
+
+@contextmanager
+def opened(name: str, folder: Path) -> Iterator[Environment]:
+    """The environment, with an engine and a backend. Raises EngineError when there is no engine."""
+    found = engine.find()
+    if not found:
+        raise engine.EngineError("Pulumi is missing; install it, or let this project fetch or build it: make engine")
+    home = folder.parent / "var" / "infra"
+    (home / "state").mkdir(parents=True, exist_ok=True)
+    variables = engine.quiet() | {
+        "PATH": os.pathsep.join([str(found), str(Path(sys.executable).parent), os.environ["PATH"]])
+    }
+    variables.setdefault("PULUMI_BACKEND_URL", f"file://{home / 'state'}")
+    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & variables.keys():
+        variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(home / "passphrase"))
+    yield Environment(name, folder, home, variables)
+
+
+def _passphrase(path: Path) -> Path:
+    """The file with the passphrase of this project's secrets, for its owner only; made on first use."""
+    if not path.exists():
+        new = path.with_suffix(".new")
+        with open(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+        new.rename(path)
+    return path
+
+
+def _shown(line: str) -> str:
+    print(line, end="", flush=True)
+    return line
+
+
+SENTENCES = {
+    r"incorrect passphrase": "The passphrase is not the one this environment was made with; restore "
+    "var/infra/passphrase, or set PULUMI_CONFIG_PASSPHRASE.",
+    r"the stack is currently locked": "Another command works on this environment; wait for it, or look who: pulumi cancel.",
+    r"no space left on device": "The disk is full; free some space and run the command again.",
+}
+
+
+def _error(said: str, expects_none: bool) -> InfraError:
+    if expects_none and re.search(r"no changes were expected but changes", said):
+        return InfraError("There are changes, and none were expected; see them above.", CHANGES)
+    for pattern, sentence in SENTENCES.items():
+        if re.search(pattern, said, re.IGNORECASE):
+            return InfraError(sentence)
+    told = [
+        found.strip() for found in re.findall(r"^\s*(?:error:|RuntimeError:|Exception:)\s*(.+)$", said, re.MULTILINE)
+    ]
+    useful = [line for line in told if not line.startswith(("update failed", "preview failed", "Program failed"))]
+    return InfraError((useful or told or [said.strip().splitlines()[-1] if said.strip() else "pulumi failed"])[-1])

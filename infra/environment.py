@@ -1,0 +1,96 @@
+"""Bring an environment up or down, look at it, or read its outputs.
+
+make infra-preview|infra-up|infra-down|infra-outputs|env ENV=dev
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from components import config, contract, pulumi_command as pulumi
+from components.engine import EngineError
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = ("platform", "serving")
+"""In the order they stand on each other."""
+
+
+def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """What `up` would do. With --expect-no-changes: exit code 3 when it would do something."""
+    for program in PROGRAMS:
+        environment.create(program)
+        environment.run(program, "preview", "--diff", *arguments)
+    (environment.home / "preview.txt").write_text(environment.said)
+
+
+def up(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """Make it so. What was killed or deleted since is found and made again."""
+    for program in PROGRAMS:
+        environment.create(program)
+        environment.run(program, "up", "--refresh", "--skip-preview", "--yes", *arguments)
+    made = outputs_of(environment)
+    print(f'\n{environment.name} is up. Its addresses as ML_* variables:  eval "$(make -s env ENV={environment.name})"')
+    print(f"Service: {made.serving_url}   MLflow: {made.tracking_uri}")
+
+
+def down(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """Take it away, the programs in reverse."""
+    for program in reversed(PROGRAMS):
+        if environment.exists(program):
+            environment.run(program, "destroy", "--refresh", "--skip-preview", "--yes", *arguments)
+            environment.remove(program)
+    kept = environment.home / environment.name / "data"
+    if kept.exists():
+        print(f"\n{environment.name} is down. Kept: {kept} (objects, tracking database); remove it for a clean start.")
+
+
+def outputs(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """The output contract, for people or as JSON."""
+    made = asdict(outputs_of(environment))
+    if "--json" in arguments:
+        print(json.dumps(made, indent=2))
+        return
+    for key, value in made.items():
+        print(f"{key:20} {value or '-'}")
+
+
+def env(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """The variables for a shell: eval "$(make -s env ENV=dev)"."""
+    for name, value in outputs_of(environment).environment().items():
+        print(f"export {name}={value}")
+
+
+def outputs_of(environment: pulumi.Environment) -> contract.Outputs:
+    try:
+        return contract.outputs(environment.outputs("serving"))
+    except ValueError as error:
+        raise pulumi.InfraError(
+            f"{environment.name}: {error}; bring it up: make infra-up ENV={environment.name}"
+        ) from None
+
+
+COMMANDS = {command.__name__: command for command in (preview, up, down, outputs, env)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("environment", help="dev, staging or production")
+    parsed, more = parser.parse_known_args()
+    try:
+        config.check(HERE / f"Pulumi.{parsed.environment}.yaml", parsed.environment)
+        with pulumi.opened(parsed.environment, HERE) as environment:
+            COMMANDS[parsed.command](environment, more)
+    except (config.ConfigError, EngineError, pulumi.InfraError) as error:
+        print(f"infra: {error}", file=sys.stderr)
+        return error.code if isinstance(error, pulumi.InfraError) else 2
+    except KeyboardInterrupt:
+        print("infra: interrupted; run the same command again and it goes on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
