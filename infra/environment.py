@@ -9,7 +9,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from components import config, contract, pulumi_command as pulumi
+from components import config, contract
+from components import pulumi_command as pulumi
 from components.engine import EngineError
 
 HERE = Path(__file__).resolve().parent

@@ -149,7 +149,7 @@ def _shown(line: str) -> str:
 SENTENCES = {
     r"incorrect passphrase": "The passphrase is not the one this environment was made with; restore "
     "var/infra/passphrase, or set PULUMI_CONFIG_PASSPHRASE.",
-    r"the stack is currently locked": "Another command works on this environment; wait for it, or look who: pulumi cancel.",
+    r"the stack is currently locked": "Another command works on this environment; wait for it, or pulumi cancel.",
     r"no space left on device": "The disk is full; free some space and run the command again.",
 }
 

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """Requests in flight; above it the answer is 503 with Retry-After."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """How often serving looks at the pointer and ships its captures."""
+    schedule_seconds: float = Field(default=300, gt=0)
+    """From one round of the schedule to the next."""
 
     @cached_property
     def store_root(self) -> str:

@@ -30,6 +30,17 @@ def monitor(
 
 
 @app.command()
+def schedule(
+    every: Annotated[float | None, typer.Option(min=1, help="Seconds between rounds; ML_SCHEDULE_SECONDS.")] = None,
+) -> None:
+    """Monitor again and again, and retrain when the monitors ask for it, until told to stop."""
+    from ..pipelines.schedule import schedule as keep
+
+    context = context_of(reason="ml schedule")
+    keep(context, every or context.settings.schedule_seconds)
+
+
+@app.command()
 def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the page.")] = None,
 ) -> None:
