@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 OFFLINE := echo "setup: the packages did not come; look at the network and try again." >&2; exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench lock schema clean
+.PHONY: help setup check test demo bench notes weekly lock schema clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,7 +20,7 @@ check: setup ## Lint and type-check the tools and the tests
 test: setup ## Run all tests
 	$(RUN) pytest -n 2 tests
 
-test-%: setup ## Run one folder of tests: static render update project loop
+test-%: setup ## Run one folder of tests: static render update project loop ci
 	$(RUN) pytest -n 2 tests/$*
 
 demo: ## Generate a project into build/demo and run its whole loop
@@ -32,6 +32,12 @@ demo: ## Generate a project into build/demo and run its whole loop
 
 bench: setup ## Time generation and the loop (serving: bench/serving)
 	$(RUN) python bench/generation.py
+
+notes: ## Write the newest tag's release notes to build/notes.md
+	$(RUN) python tools/notes.py
+
+weekly: ## Play the loop of the newest release; VERSIONS=locked|newest
+	tools/weekly $(VERSIONS)
 
 lock: ## Lock the tools, and what a project depends on
 	$(UV) lock
