@@ -58,3 +58,18 @@ def test_conflicts_are_failures_that_name_the_file(earlier: Path, tools: Path) -
     assert "gates.yaml" in ended.stderr
     assert "have conflicts" in ended.stderr
     assert "# A heading of ours." in gates.read_text()
+
+
+def test_a_newer_release_is_told_until_it_is_taken_in(earlier: Path, tools: Path) -> None:
+    def ask() -> subprocess.CompletedProcess[str]:
+        settings = environment(earlier.parent)
+        settings["PATH"] = f"{tools}:{settings['PATH']}"
+        command = ["tools/template-update", "--check"]
+        return subprocess.run(command, cwd=earlier, env=settings, capture_output=True, text=True, check=False)
+
+    told = ask()
+    assert told.returncode == 3
+    assert "make template-update" in told.stderr
+    assert update(earlier, tools).returncode == 0
+    commit(earlier, "updated")
+    assert ask().returncode == 0
