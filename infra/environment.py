@@ -5,7 +5,9 @@ make infra-preview|infra-up|infra-down|infra-outputs|env ENV=dev
 
 import argparse
 import json
+import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,20 +22,46 @@ PROGRAMS = ("platform", "serving")
 
 def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
     """What `up` would do. With --expect-no-changes: exit code 3 when it would do something."""
+    changes = None
     for program in PROGRAMS:
         environment.create(program)
-        environment.run(program, "preview", "--diff", *arguments)
+        try:
+            environment.run(program, "preview", "--diff", *arguments)
+        except pulumi.ChangesError as error:
+            changes = error
     (environment.home / "preview.txt").write_text(environment.said)
+    if changes:
+        raise changes
 
 
 def up(environment: pulumi.Environment, arguments: list[str]) -> None:
     """Make it so. What was killed or deleted since is found and made again."""
-    for program in PROGRAMS:
-        environment.create(program)
-        environment.run(program, "up", "--refresh", "--skip-preview", "--yes", *arguments)
+    options = ("--refresh", "--skip-preview", "--yes", *arguments)
+    if all(environment.exists(program) for program in PROGRAMS):
+        _both(environment, options)
+    else:
+        for program in PROGRAMS:
+            environment.create(program)
+            environment.run(program, "up", *options)
     made = outputs_of(environment)
     print(f'\n{environment.name} is up. Its addresses as ML_* variables:  eval "$(make -s env ENV={environment.name})"')
     print(f"Service: {made.serving_url}   MLflow: {made.tracking_uri}")
+
+
+def _both(environment: pulumi.Environment, options: tuple[str, ...]) -> None:
+    """Both programs at once: most often neither changes. Serving again when what it stands on did."""
+    platform, serving = PROGRAMS
+    before = environment.outputs(platform)
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(environment.run, serving, "up", *options, show=False)
+        environment.run(platform, "up", *options)
+        failed = second.exception()
+    if environment.outputs(platform) != before:
+        environment.run(serving, "up", *options)
+    elif failed:
+        raise failed
+    else:
+        print(second.result(), end="")
 
 
 def down(environment: pulumi.Environment, arguments: list[str]) -> None:
@@ -42,6 +70,7 @@ def down(environment: pulumi.Environment, arguments: list[str]) -> None:
         if environment.exists(program):
             environment.run(program, "destroy", "--refresh", "--skip-preview", "--yes", *arguments)
             environment.remove(program)
+    shutil.rmtree(environment.home / environment.name / "processes", ignore_errors=True)
     kept = environment.home / environment.name / "data"
     if kept.exists():
         print(f"\n{environment.name} is down. Kept: {kept} (objects, tracking database); remove it for a clean start.")

@@ -2,11 +2,11 @@
 
 import json
 import os
-import re
+import platform
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from . import engine
+from . import engine, words
 from .workspace import workspace
 
 CHANGES = 3
@@ -27,6 +27,10 @@ class InfraError(Exception):
     def __init__(self, sentence: str, code: int = 2) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class ChangesError(InfraError):
+    """A preview that was to find no changes found some."""
 
 
 @dataclass
@@ -60,10 +64,11 @@ class Environment:
         held = self._quietly(program, "stack", "output", "--json", "--stack", self.name)
         return dict(json.loads(held))
 
-    def run(self, program: str, verb: str, *arguments: str) -> None:
-        """Run the verb with its words on the terminal. Raises InfraError."""
+    def run(self, program: str, verb: str, *arguments: str, show: bool = True) -> str:
+        """Run the verb and return its words, on the terminal as they come or later. Raises InfraError."""
         self._unlock(program)
-        print(f"{program}: {verb}", file=sys.stderr)
+        if show:
+            print(f"{program}: {verb}", file=sys.stderr)
         arguments = ("--stack", self.name, "--non-interactive", "--color", "never", *arguments)
         with subprocess.Popen(
             self._command(program, verb, *arguments),
@@ -72,16 +77,19 @@ class Environment:
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            said = "".join(_shown(line) for line in process.stdout or ())
+            raw: list[str] = []
+            lines = words.readable(_kept(raw, process.stdout or ()))
+            said = "".join(_shown(line) if show else line for line in lines)
         self.said += said
         if process.returncode:
-            raise _error(said, "--expect-no-changes" in arguments)
+            raise _error("".join(raw))
+        return said
 
     def _quietly(self, program: str, *arguments: str) -> str:
         command = self._command(program, *arguments, "--non-interactive")
         ended = subprocess.run(command, env=self.variables, capture_output=True, text=True)
         if ended.returncode:
-            raise _error(ended.stderr + ended.stdout, expects_none=False)
+            raise _error(ended.stderr + ended.stdout)
         return ended.stdout
 
     def _command(self, program: str, *arguments: str) -> list[str]:
@@ -110,8 +118,15 @@ class Environment:
 
 
 def _lives(lock: Path) -> bool:
+    """Whether the engine that holds the lock may still be at work: on another machine nobody knows."""
     held = json.loads(lock.read_text())
-    return held.get("hostname") != os.uname().nodename or psutil.pid_exists(int(held.get("pid", 0)))
+    if held.get("hostname") != platform.node():
+        return True
+    try:
+        process = psutil.Process(int(held.get("pid", 0)))
+        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("pulumi")
+    except psutil.Error:
+        return False
 
 
 @contextmanager
@@ -141,27 +156,19 @@ def _passphrase(path: Path) -> Path:
     return path
 
 
+def _kept(raw: list[str], lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        raw.append(line)
+        yield line
+
+
 def _shown(line: str) -> str:
     print(line, end="", flush=True)
     return line
 
 
-SENTENCES = {
-    r"incorrect passphrase": "The passphrase is not the one this environment was made with; restore "
-    "var/infra/passphrase, or set PULUMI_CONFIG_PASSPHRASE.",
-    r"the stack is currently locked": "Another command works on this environment; wait for it, or pulumi cancel.",
-    r"no space left on device": "The disk is full; free some space and run the command again.",
-}
-
-
-def _error(said: str, expects_none: bool) -> InfraError:
-    if expects_none and re.search(r"no changes were expected but changes", said):
-        return InfraError("There are changes, and none were expected; see them above.", CHANGES)
-    for pattern, sentence in SENTENCES.items():
-        if re.search(pattern, said, re.IGNORECASE):
-            return InfraError(sentence)
-    told = [
-        found.strip() for found in re.findall(r"^\s*(?:error:|RuntimeError:|Exception:)\s*(.+)$", said, re.MULTILINE)
-    ]
-    useful = [line for line in told if not line.startswith(("update failed", "preview failed", "Program failed"))]
-    return InfraError((useful or told or [said.strip().splitlines()[-1] if said.strip() else "pulumi failed"])[-1])
+def _error(said: str) -> InfraError:
+    told = words.sentence(said)
+    if "no changes were expected" in said:
+        return ChangesError(told, CHANGES)
+    return InfraError(told, 1 if words.is_bug(said) else 2)

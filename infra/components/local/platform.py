@@ -32,7 +32,8 @@ class Tracking(pulumi.ComponentResource):
                 *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
                 *("--artifacts-destination", str(folder / "artifacts"), "--serve-artifacts"),
             ],
-            environment={"MLFLOW_DISABLE_TELEMETRY": "true"},
+            # Its job runner is seven processes that nothing here asks for.
+            environment={"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             health="/health",
             port=args.tracking_port,
             seconds=args.start_seconds,

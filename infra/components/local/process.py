@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 
 RECORD = 'echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"'
+MARK = "ML_PROCESS"
+"""In the environment of a process and of what it starts: the path of the record."""
 STOP_SECONDS = 10.0
 CLOCK = 1.0
 """Seconds by which a clock may have been set between a process's start and its record."""
@@ -40,7 +42,7 @@ def start(command: list[str], environment: dict[str, str], folder: Path, name: s
         child = subprocess.Popen(
             ["/bin/sh", "-c", RECORD, str(record), *command],
             cwd=cwd,
-            env=os.environ | environment,
+            env=os.environ | environment | {MARK: str(record)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -66,30 +68,36 @@ def running(record: Path) -> Running | None:
     return Running(pid, started) if alive and started <= written + CLOCK else None
 
 
-def stop(record: Path, known: Running | None = None) -> None:
-    """End the process group that wrote the record, kindly, then by force; nothing when it is gone already.
-
-    known: the process of the state, if it is another one than the record's is left alone.
-    """
-    found = running(record)
-    if found is None or (known and (found.pid != known.pid or abs(found.started - known.started) > CLOCK)):
-        return
-    members = [process for process in _group(found.pid) if process.is_running()]
+def stop(record: Path) -> None:
+    """End what the record's process started, itself included: kindly, then by force. Nothing when all is gone."""
+    members = _members(record)
     for number, patience in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(found.pid, number)
+        for member in members:
+            with contextlib.suppress(psutil.Error):
+                member.send_signal(number)
         _, members = psutil.wait_procs(members, timeout=patience)
+        members += _members(record)
         if not members:
             break
     record.unlink(missing_ok=True)
 
 
-def _group(leader: int) -> list[psutil.Process]:
-    """The leader and its descendants: all of the session it was started in."""
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(leader)
-        return [process, *process.children(recursive=True)]
-    return []
+def _members(record: Path) -> list[psutil.Process]:
+    """The processes of the record's session: also those left behind by a leader that was killed."""
+    try:
+        session = int(record.read_text())
+    except (OSError, ValueError):
+        return []
+    return [process for process in psutil.process_iter() if _belongs(process, session, str(record))]
+
+
+def _belongs(process: psutil.Process, session: int, token: str) -> bool:
+    try:
+        if os.getsid(process.pid) != session or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.environ().get(MARK) == token
+    except (OSError, psutil.Error):
+        return False
 
 
 def free_port(wanted: int, last: int) -> int:

@@ -1,0 +1,55 @@
+"""The engine's words for a person: what our own refusals say without their traces, and what to do about the rest."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+TRACE = "Traceback (most recent call last):"
+REFUSAL = "RuntimeError: "
+"""What a provider of this library raises when a person can put it right; anything else is a bug with its trace."""
+
+SENTENCES = {
+    r"no changes were expected": "There are changes, and none were expected; see them above.",
+    r"incorrect passphrase": "The passphrase is not the one this environment was made with; restore "
+    "var/infra/passphrase, or set PULUMI_CONFIG_PASSPHRASE.",
+    r"the stack is currently locked": "Another command works on this environment; wait for it, or pulumi cancel.",
+    r"no space left on device|database or disk is full": "The disk is full; free some space and run the command again.",
+}
+
+
+VAIN = r"(update|preview|destroy|refresh) failed|Program failed"
+
+
+def readable(lines: Iterable[str]) -> Iterator[str]:
+    """The lines without the trace of a refusal: only its sentence."""
+    held: list[str] = []
+    for line in lines:
+        if held:
+            held.append(line)
+            if re.match(r"\s*[\w.]*(Error|Exception|Exit|Interrupt)\b", line):
+                yield from [line] if REFUSAL in line else held
+                held = []
+        elif line.lstrip().startswith(f"error: {TRACE}"):
+            held = [line]
+        else:
+            yield line.replace(f"error: {TRACE}", "failed")
+    yield from held
+
+
+def sentence(said: str) -> str:
+    """What went wrong, of all the engine said."""
+    for pattern, told in SENTENCES.items():
+        if re.search(pattern, said, re.IGNORECASE):
+            return told
+    if refusals := re.findall(rf"{REFUSAL}(.+)", said):
+        return str(refusals[-1])
+    errors = [found.strip() for found in re.findall(r"^\s*error:\s*(.+)$", said, re.MULTILINE)]
+    useful = [
+        error for error in errors if not re.match(r"(update|preview|destroy|refresh) failed|Program failed", error)
+    ]
+    last = said.strip().splitlines()[-1:] or ["the engine ended without a word"]
+    return (useful or errors or last)[-1]
+
+
+def is_bug(said: str) -> bool:
+    """Whether a trace is left that is not a refusal's."""
+    return TRACE in "".join(readable(said.splitlines(keepends=True)))

@@ -1,0 +1,142 @@
+"""The local target under the real engine: up, unchanged, changed, killed, repaired, gone."""
+
+import os
+import random
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.infra.local import NAMES, Local, get, kill_after
+from tests.projects import tail
+
+
+def test_an_environment_from_its_first_preview_to_its_end(local: Local) -> None:
+    assert "4 to create" in local.done("preview")
+    assert not local.alive()
+
+    local.done("up")
+    made = local.outputs()
+    assert made["contract_version"] == "1"
+    assert made["target"] == "local"
+    assert get(made["tracking_uri"] + "/health")[0] == 200
+    assert get(made["serving_url"] + "/health/live")[0] == 200
+    assert local.leaders() == sorted(NAMES)
+    told = local.done("env")
+    assert f"export ML_SERVING_URL={made['serving_url']}\n" in told
+    assert f"export ML_TRACKING_URI={made['tracking_uri']}\n" in told
+
+    local.done("preview", "--refresh", "--expect-no-changes")
+    before = {name: local.pid(name) for name in NAMES}
+    local.done("up")
+    assert {name: local.pid(name) for name in NAMES} == before
+
+    local.configure(scheduleSeconds=60)
+    local.done("up")
+    after = {name: local.pid(name) for name in NAMES}
+    assert {name for name in NAMES if after[name] != before[name]} == {"schedule"}
+
+    for name in NAMES:
+        psutil.Process(local.pid(name)).kill()
+    drift = local.run("preview", "--refresh", "--expect-no-changes")
+    assert drift.returncode == 3, tail(drift)
+    local.done("up")
+    assert local.leaders() == sorted(NAMES)
+    assert local.outputs() == made
+    assert get(made["serving_url"] + "/health/live")[0] == 200
+
+    listening = [found for process in local.alive() for found in process.net_connections() if found.status == "LISTEN"]
+    assert {found.laddr.ip for found in listening} == {"127.0.0.1"}
+
+    said = local.done("down")
+    assert not local.alive()
+    assert f"Kept: {local.home / 'dev' / 'data'}" in said
+    assert {path.name for path in (local.home / "dev").iterdir()} == {"data"}
+    assert not any(_taken(found.laddr.port) for found in listening)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_engine_killed_at_any_moment_leaves_nothing_the_next_one_cannot_put_right(local: Local, seed: int) -> None:
+    moments = random.Random(seed)
+    kill_after(local.start("up"), moments.uniform(0.5, 14))
+    local.done("up")
+    assert local.leaders() == sorted(NAMES)
+    sessions = {os.getsid(process.pid) for process in local.alive()}
+    assert len(sessions) == len(NAMES), "a process of the killed engine lives on beside the new one"
+    kill_after(local.start("down"), moments.uniform(0.5, 6))
+    local.done("down")
+    assert not local.alive()
+
+
+def test_a_process_that_took_over_the_number_is_left_alone(local: Local) -> None:
+    local.done("up")
+    psutil.Process(local.pid("schedule")).kill()
+    with psutil.Popen(["sleep", "60"]) as stranger:
+        (local.processes / "schedule.pid").write_text(str(stranger.pid))
+        local.done("up")
+        assert stranger.is_running()
+        assert local.pid("schedule") != stranger.pid
+        local.done("down")
+        assert stranger.is_running()
+        stranger.kill()
+
+
+def test_a_port_that_is_taken_is_told(local: Local) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        local.configure(trackingPort=port)
+        assert f"port {port} is taken" in local.refused("up")
+    assert not local.alive()
+
+
+def test_a_place_that_cannot_be_written_is_told(local: Local) -> None:
+    (local.home / "dev").mkdir(parents=True)
+    (local.home / "dev" / "data").write_text("a file where the folder should be")
+    assert f"{local.home / 'dev' / 'data'} cannot be written" in local.refused("up")
+
+
+def test_a_process_that_ends_at_once_is_told_with_its_last_words(local: Local) -> None:
+    (local.project / "contract.yaml").write_text("no contract")
+    assert "serving ended while it started: 'ml: " in local.refused("up")
+    assert local.leaders() == ["mlflow"]
+
+
+def test_another_passphrase_is_told(local: Local) -> None:
+    local.done("preview")
+    sentence = local.refused("up", **{"PULUMI_CONFIG_PASSPHRASE": "another"})
+    assert sentence.startswith("infra: The passphrase is not the one")
+    secret = (local.home / "passphrase").read_text()
+    state = [path for path in local.home.rglob("*") if path.is_file() and path.name != "passphrase"]
+    assert not [path for path in state if secret in path.read_text(errors="ignore")]
+    assert (local.home / "passphrase").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"servingPorts": 1}, "ml:servingPorts is no key of the target local"),
+        ({"servingPort": "often"}, "ml:servingPort is 'often'"),
+        ({"servingPort": 70000}, "give 0 to 65535"),
+        ({"target": "moon"}, "target is 'moon'; give one of local"),
+    ],
+)
+def test_a_wrong_key_is_told_before_the_engine_is_asked(local: Local, values: dict[str, object], sentence: str) -> None:
+    local.configure(**values)
+    assert sentence in local.refused("preview")
+
+
+def test_what_is_not_up_has_no_outputs(local: Local) -> None:
+    assert "bring it up: make infra-up ENV=dev" in local.refused("outputs")
+    assert "bring it up: make infra-up ENV=dev" in local.refused("env")
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_without_an_engine_the_command_that_helps_is_named(local: Local, tmp_path: Path) -> None:
+    nowhere = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert "make engine" in local.refused("preview", **nowhere)
