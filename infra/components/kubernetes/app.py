@@ -1,0 +1,41 @@
+"""The project's program in a pod: its image, its ML_* variables, and nothing else that is special about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import pod
+
+HOME = "/var/lib/ml"
+
+
+@dataclass(frozen=True)
+class AppArgs:
+    """env: ML_* variables and what the storage's library reads. secrets: the same, from the Secret's keys."""
+
+    namespace: str
+    project: str
+    image: str
+    secret: Any
+    env: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    pull_secret: str = ""
+
+    def pull(self) -> dict[str, Any]:
+        return {"image_pull_secrets": [{"name": self.pull_secret}]} if self.pull_secret else {}
+
+
+def container(name: str, app: AppArgs, args: Sequence[str], **more: Any) -> pod.Container:
+    """`ml ARGS` with the environment's settings."""
+    env = {
+        "ML_HOME": HOME,
+        "ML_VERIFY_KEY": "/run/ml/verify/signing.pub",
+        "USER": name,  # whom records name; the pod's number has no name
+        "HOME": "/tmp",  # noqa: S108 - the container's own
+        **app.env,
+        **more.pop("env", {}),
+    }
+    folders = ("/tmp", HOME)  # noqa: S108
+    return pod.Container(
+        name, app.image, command=["ml"], args=args, env=env, secrets=app.secrets, folders=folders, **more
+    )

@@ -1,0 +1,104 @@
+"""The place everything lives in: a namespace that admits only restricted pods, with limits, and closed to the network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+PORTS = {"store": 7070, "database": 5432, "tracking": 5000, "online": 6379, "serving": 8080}
+FLOWS = {
+    "store": ("serving", "job"),
+    "database": ("tracking",),
+    "tracking": ("job",),
+    "online": ("serving", "job"),
+}
+"""Who may be reached by whom. Everything else is closed; `serving` is open to the whole cluster and asks for keys."""
+
+
+@dataclass(frozen=True)
+class PlaceArgs:
+    """quota: what the namespace may hold in all. outside: address ranges and ports that pods may reach beyond it."""
+
+    namespace: str
+    project: str
+    environment: str
+    quota: Mapping[str, str]
+    outside: Sequence[tuple[str, int]] = field(default_factory=tuple)
+
+
+class Place(pulumi.ComponentResource):
+    """`ready` is what everything else in the namespace depends on."""
+
+    def __init__(self, name: str, args: PlaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ml:kubernetes:Place", name, None, opts)
+        self._args = args
+        mine = pulumi.ResourceOptions(parent=self)
+        enforced = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        labels = {**enforced, "app.kubernetes.io/part-of": args.project, "environment": args.environment}
+        self.namespace = k8s.core.v1.Namespace(
+            "namespace", metadata={"name": args.namespace, "labels": labels}, opts=mine
+        )
+        self._inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
+        quota = k8s.core.v1.ResourceQuota(
+            "quota", metadata=self._meta("quota"), spec={"hard": dict(args.quota)}, opts=self._inside
+        )
+        limits = k8s.core.v1.LimitRange(
+            "limits", metadata=self._meta("limits"), spec={"limits": [_limits()]}, opts=self._inside
+        )
+        self.ready: list[pulumi.Resource] = [self.namespace, quota, limits, *self._network()]
+        self.register_outputs({"namespace": args.namespace})
+
+    def _network(self) -> list[pulumi.Resource]:
+        args = self._args
+        # The names of cluster DNS differ, its port does not.
+        dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+        dns_pods = {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}}
+        made = [
+            self._policy("deny", {}, ingress=[], egress=[]),
+            self._policy("dns", {}, egress=[{"to": [dns_pods], "ports": dns}]),
+            self._policy("serving", _of("serving"), ingress=[_rule("from", {"namespace_selector": {}}, "serving")]),
+        ]
+        for target, sources in FLOWS.items():
+            rule = [_rule("from", {"pod_selector": _of(source)}, target) for source in sources]
+            made.append(self._policy(f"to-{target}", _of(target), ingress=rule))
+        for source in sorted({source for sources in FLOWS.values() for source in sources}):
+            targets = [target for target, sources in FLOWS.items() if source in sources]
+            rule = [_rule("to", {"pod_selector": _of(target)}, target) for target in targets]
+            made.append(self._policy(f"from-{source}", _of(source), egress=rule))
+        if args.outside:
+            beyond = [
+                {"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": port, "protocol": "TCP"}]}
+                for cidr, port in args.outside
+            ]
+            made.append(self._policy("outside", {}, egress=beyond))
+        return made
+
+    def _policy(self, name: str, pods: dict, **rules: list) -> pulumi.Resource:
+        kinds = [kind.capitalize() for kind in rules]
+        spec = {"pod_selector": pods, "policy_types": kinds, **{kind: each for kind, each in rules.items() if each}}
+        return k8s.networking.v1.NetworkPolicy(
+            f"network-{name}", metadata=self._meta(name), spec=spec, opts=self._inside
+        )
+
+    def _meta(self, name: str) -> dict:
+        labels = {"app.kubernetes.io/part-of": self._args.project, "app.kubernetes.io/managed-by": "pulumi"}
+        return {"name": name, "namespace": self._args.namespace, "labels": labels}
+
+
+def _limits() -> dict:
+    """For a container that says nothing, and the most one may ask for."""
+    return {
+        "type": "Container",
+        "default_request": {"cpu": "50m", "memory": "128Mi"},
+        "default": {"memory": "512Mi"},
+        "max": {"memory": "16Gi"},
+    }
+
+
+def _of(component: str) -> dict:
+    return {"match_labels": {"app.kubernetes.io/name": component}}
+
+
+def _rule(side: str, peer: dict, target: str) -> dict:
+    return {"from_" if side == "from" else side: [peer], "ports": [{"port": PORTS[target], "protocol": "TCP"}]}

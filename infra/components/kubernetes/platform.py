@@ -1,0 +1,106 @@
+"""The platform on Kubernetes: the namespace, its secrets, and the servers everything else uses."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from ..generated import KeyPair, Password
+from . import backends, pod, prerequisites
+from .access import Access, AccessArgs
+from .arguments import Arguments
+from .place import Place, PlaceArgs
+from .secret import Settings
+from .stateful import Server, ServerArgs
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the serving program and the application need of it."""
+
+    tracking_uri: pulumi.Input[str]
+    artifact_uri: str
+    feature_online_uri: pulumi.Input[str]
+    secret: pulumi.Input[str]
+    endpoint: pulumi.Input[str]
+    ci: str
+    api_key: pulumi.Input[str]
+
+
+def provider(args: Arguments) -> k8s.Provider:
+    return k8s.Provider(
+        "cluster",
+        kubeconfig=args.kubeconfig or None,
+        context=args.context or None,
+        enable_server_side_apply=True,
+    )
+
+
+def platform(args: Arguments) -> Platform:
+    own = {"store": not args.store, "database": not args.database, "online": not args.online}
+    prerequisites.check(args.needs(), args.kubeconfig, args.context, needs_volumes=not args.storage_class)
+    cluster = pulumi.ResourceOptions(provider=provider(args))
+    place = Place(
+        "place",
+        PlaceArgs(args.namespace, args.project, args.environment, args.quota, args.outside),
+        cluster,
+    )
+    inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=place.ready))
+    access = Access("access", AccessArgs(args.namespace, args.people), inside)
+    values, key = _secrets(args)
+    secret = Settings("settings", args.namespace, values, inside)
+
+    def server(container: pod.Container, storage: str, needs: list[pulumi.Resource]) -> Server:
+        made = ServerArgs(
+            args.namespace,
+            args.project,
+            container,
+            secret.name,
+            storage,
+            args.storage_class,
+            protect=args.environment == "production",
+        )
+        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=needs))
+        return Server(container.name, made, after)
+
+    endpoint: pulumi.Input[str] = args.store_endpoint
+    before_tracking: list[pulumi.Resource] = []
+    if own["store"]:
+        endpoint = server(backends.store(args.store_image), args.storage, []).url.apply(lambda url: f"http://{url}")
+    if own["database"]:
+        before_tracking = [server(backends.database(args.database_image), args.storage, [])]
+    if own["online"]:
+        server(backends.online(args.online_image), "", [])
+    tracking = server(backends.tracking(args.image, args.namespace), args.storage, before_tracking)
+    return Platform(
+        tracking_uri=tracking.url.apply(lambda url: f"http://{url}"),
+        artifact_uri=args.store or f"s3://{backends.BUCKET}/{args.project}",
+        feature_online_uri=values["online-url"],
+        secret=secret.name,
+        endpoint=endpoint,
+        ci=access.ci,
+        api_key=key,
+    )
+
+
+def _secrets(args: Arguments) -> tuple[dict[str, Any], pulumi.Output[str]]:
+    """The Secret's keys, and the API key whose hash is among them."""
+    pair, key = KeyPair("signing"), Password("api-key").value
+    online, database = Password("online-password").value, Password("database-password").value
+    where = f"{args.namespace}.svc"
+    local = pulumi.Output.concat("postgresql+psycopg://mlflow:", database, f"@database.{where}:5432/mlflow")
+    values = {
+        "store-access": args.store_access or Password("store-access").value,
+        "store-secret": args.store_secret or Password("store-secret").value,
+        "database-password": database,
+        "database-url": args.database or local,
+        "online-password": online,
+        "online-url": args.online or pulumi.Output.concat("redis://:", online, f"@online.{where}:6379/0"),
+        "signing-private": pair.private,
+        "signing-public": pair.public,
+        "api-keys": key.apply(lambda clear: json.dumps({"platform": hashlib.sha256(clear.encode()).hexdigest()})),
+    }
+    return values, key

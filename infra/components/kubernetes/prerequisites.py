@@ -1,0 +1,85 @@
+"""What the cluster must have before anything is applied. Nothing is installed cluster-wide here: a sentence says how."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+OLDEST = (1, 30)
+"""The first version in which a stopping pod may sleep without a shell."""
+
+
+class Missing(Exception):
+    """A prerequisite that is not there; the message says how to get it."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API group that something needs."""
+
+    group: str
+    sentence: str
+
+
+METRICS = Api(
+    "metrics.k8s.io",
+    "The cluster has no metrics API, by which the service is scaled: install metrics-server, "
+    "or set maxReplicas to the number of replicas.",
+)
+GATEWAY = Api(
+    "gateway.networking.k8s.io",
+    "The cluster has no Gateway API: install it with a controller (gateway-api.sigs.k8s.io), or set route to ingress.",
+)
+OPERATOR = Api(
+    "monitoring.coreos.com",
+    "The cluster has no Prometheus operator: install it (prometheus-operator.dev), or set alerts to false.",
+)
+
+
+def check(needs: Iterable[Api], kubeconfig: str = "", context: str = "", needs_volumes: bool = False) -> None:
+    """Raise Missing with one sentence unless the cluster answers, is new enough and has what is needed."""
+    ask = _cluster(kubeconfig, context)
+    found = ask("/version")
+    version = (int(found["major"]), int(found["minor"].rstrip("+")))
+    if version < OLDEST:
+        raise Missing(f"The cluster runs Kubernetes {version[0]}.{version[1]}; {OLDEST[0]}.{OLDEST[1]} is needed.")
+    groups = {group["name"] for group in ask("/apis")["groups"]}
+    for need in needs:
+        if need.group not in groups:
+            raise Missing(need.sentence)
+    if needs_volumes:
+        classes = ask("/apis/storage.k8s.io/v1/storageclasses")["items"]
+        default = "storageclass.kubernetes.io/is-default-class"
+        if not any(each["metadata"].get("annotations", {}).get(default) == "true" for each in classes):
+            names = ", ".join(each["metadata"]["name"] for each in classes) or "none"
+            raise Missing(f"The cluster has no default storage class (it has: {names}): set storageClass to one of them.")
+
+
+def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
+    """Ask the API server for a path's JSON. Raises Missing when there is no cluster, or it does not answer."""
+    import json
+
+    from kubernetes import client, config
+    from urllib3.exceptions import HTTPError
+
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config(kubeconfig or None, context or None, configuration)
+    except (config.ConfigException, OSError) as error:
+        raise Missing(f"No cluster is configured: {error}; set KUBECONFIG, or the keys kubeconfig and context.") from None
+    configuration.retries = 0
+    api = client.ApiClient(configuration)
+
+    def ask(path: str) -> Any:
+        headers: dict[str, str] = {}
+        try:
+            api.update_params_for_auth(headers, [], ["BearerToken"])
+            pool = api.rest_client.pool_manager
+            answer = pool.request("GET", configuration.host + path, headers=headers, timeout=10, retries=False)
+        except HTTPError as error:
+            reason = str(error).rsplit(": ", 1)[-1]
+            raise Missing(f"The cluster at {configuration.host} does not answer: {reason}; is it up, and are you connected?") from None
+        if answer.status in (401, 403):
+            raise Missing(f"The cluster at {configuration.host} does not let you in ({answer.status}); look at your kubeconfig.")
+        return json.loads(answer.data)
+
+    return ask

@@ -1,0 +1,37 @@
+"""The one Secret of an environment: each pod gets only the keys it names. Changed contents are a new object."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+
+class Settings(pulumi.ComponentResource):
+    """`name` is what pods refer to; it changes with the contents, so that a change restarts them."""
+
+    def __init__(
+        self,
+        name: str,
+        namespace: str,
+        values: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("ml:kubernetes:Settings", name, None, opts)
+        contents = pulumi.Output.secret(pulumi.Output.all(**values))
+        # Only a digest of random secrets is told: no secret itself.
+        named = pulumi.Output.unsecret(contents.apply(lambda found: f"{name}-{_digest(found)}"))
+        made = k8s.core.v1.Secret(
+            name,
+            metadata={"name": named, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": "pulumi"}},
+            immutable=True,
+            string_data=contents,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.name = made.metadata["name"]
+        self.register_outputs({"name": self.name})
+
+
+def _digest(found: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:8]
