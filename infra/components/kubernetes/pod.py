@@ -99,7 +99,7 @@ def _container(container: Container, secret: Any) -> dict[str, Any]:
         "image": container.image,
         "image_pull_policy": "IfNotPresent",
         **({"command": list(container.command)} if container.command else {}),
-        "args": list(container.args),
+        **({"args": list(container.args)} if container.args else {}),
         "env": [
             *({"name": name, "value": value} for name, value in container.env.items()),
             *(

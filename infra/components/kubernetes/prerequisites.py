@@ -70,9 +70,8 @@ def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
     api = client.ApiClient(configuration)
 
     def ask(path: str) -> Any:
-        headers: dict[str, str] = {}
         try:
-            api.update_params_for_auth(headers, [], ["BearerToken"])
+            headers = {each["key"]: each["value"] for each in configuration.auth_settings().values()}
             pool = api.rest_client.pool_manager
             answer = pool.request("GET", configuration.host + path, headers=headers, timeout=10, retries=False)
         except HTTPError as error:

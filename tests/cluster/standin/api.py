@@ -83,9 +83,9 @@ class Api:
         return self._kinds[version, kind]
 
     def _call(self, method: str, path: str, body: Any = None, content: str = "application/json") -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Content-Type": content}
+        keys = {each["key"]: each["value"] for each in self._client.configuration.auth_settings().values()}
+        headers = {"Accept": "application/json", "Content-Type": content, **keys}
         url = self._client.configuration.host + path
-        self._client.update_params_for_auth(headers, [], ["BearerToken"])
         try:
             answer = self._client.rest_client.pool_manager.request(
                 method, url, body=None if body is None else json.dumps(body), headers=headers, timeout=30, retries=False
