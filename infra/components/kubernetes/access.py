@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
+import yaml
 
+FILE = Path(__file__).resolve().parents[3] / "roles.yaml"
 Rules = Sequence[dict]
 LOOK = ("get", "list", "watch")
 CHANGE = (*LOOK, "create", "update", "patch", "delete")
@@ -94,6 +97,12 @@ class Access(pulumi.ComponentResource):
             subjects=subjects,
             opts=mine,
         )
+
+
+def people(file: Path = FILE) -> dict[str, list[str]]:
+    """The accounts of each role in roles.yaml."""
+    roles = yaml.safe_load(file.read_text(encoding="utf-8"))["roles"]
+    return {name: list(role.get("people") or []) for name, role in roles.items()}
 
 
 def _subject(kind: str, name: str) -> dict:

@@ -1,7 +1,7 @@
 """The place everything lives in: a namespace that admits only restricted pods, with limits, and closed to the network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -18,13 +18,13 @@ FLOWS = {
 
 @dataclass(frozen=True)
 class PlaceArgs:
-    """quota: what the namespace may hold in all. outside: address ranges and ports that pods may reach beyond it."""
+    """quota: what the namespace may hold in all. outside: what pods may reach beyond it, RANGE:PORT."""
 
     namespace: str
     project: str
     environment: str
     quota: Mapping[str, str]
-    outside: Sequence[tuple[str, int]] = field(default_factory=tuple)
+    outside: Sequence[str] = ()
 
 
 class Place(pulumi.ComponentResource):
@@ -67,10 +67,10 @@ class Place(pulumi.ComponentResource):
             rule = [_rule("to", {"pod_selector": _of(target)}, target) for target in targets]
             made.append(self._policy(f"from-{source}", _of(source), egress=rule))
         if args.outside:
-            beyond = [
-                {"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": port, "protocol": "TCP"}]}
-                for cidr, port in args.outside
-            ]
+            beyond = []
+            for each in args.outside:
+                cidr, _, port = each.rpartition(":")
+                beyond.append({"to": [{"ip_block": {"cidr": cidr}}], "ports": [{"port": int(port), "protocol": "TCP"}]})
             made.append(self._policy("outside", {}, egress=beyond))
         return made
 

@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 
 from ..generated import KeyPair, Password
 from . import backends, pod, prerequisites
-from .access import Access, AccessArgs
+from .access import Access, AccessArgs, people
 from .arguments import Arguments
 from .place import Place, PlaceArgs
 from .secret import Settings
@@ -23,11 +23,11 @@ class Platform:
 
     tracking_uri: pulumi.Input[str]
     artifact_uri: str
-    feature_online_uri: pulumi.Input[str]
     secret: pulumi.Input[str]
     endpoint: pulumi.Input[str]
     ci: str
     api_key: pulumi.Input[str]
+    """Secret: a key of the service, for smoke tests and the first client."""
 
 
 def provider(args: Arguments) -> k8s.Provider:
@@ -41,21 +41,21 @@ def provider(args: Arguments) -> k8s.Provider:
 
 def platform(args: Arguments) -> Platform:
     own = {"store": not args.store, "database": not args.database, "online": not args.online}
-    prerequisites.check(args.needs(), args.kubeconfig, args.context, needs_volumes=not args.storage_class)
+    prerequisites.check([], args.kubeconfig, args.context, needs_volumes=not args.storage_class)
     cluster = pulumi.ResourceOptions(provider=provider(args))
     place = Place(
         "place",
-        PlaceArgs(args.namespace, args.project, args.environment, args.quota, args.outside),
+        PlaceArgs(args.place, args.project, args.environment, args.quota, args.outside),
         cluster,
     )
     inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=place.ready))
-    access = Access("access", AccessArgs(args.namespace, args.people), inside)
+    access = Access("access", AccessArgs(args.place, people()), inside)
     values, key = _secrets(args)
-    secret = Settings("settings", args.namespace, values, inside)
+    secret = Settings("settings", args.place, values, inside)
 
     def server(container: pod.Container, storage: str, needs: list[pulumi.Resource]) -> Server:
         made = ServerArgs(
-            args.namespace,
+            args.place,
             args.project,
             container,
             secret.name,
@@ -74,15 +74,14 @@ def platform(args: Arguments) -> Platform:
         before_tracking = [server(backends.database(args.database_image), args.storage, [])]
     if own["online"]:
         server(backends.online(args.online_image), "", [])
-    tracking = server(backends.tracking(args.image, args.namespace), args.storage, before_tracking)
+    tracking = server(backends.tracking(args.image, args.place), args.storage, before_tracking)
     return Platform(
         tracking_uri=tracking.url.apply(lambda url: f"http://{url}"),
         artifact_uri=args.store or f"s3://{backends.BUCKET}/{args.project}",
-        feature_online_uri=values["online-url"],
         secret=secret.name,
         endpoint=endpoint,
         ci=access.ci,
-        api_key=key,
+        api_key=pulumi.Output.secret(key),
     )
 
 
@@ -90,7 +89,7 @@ def _secrets(args: Arguments) -> tuple[dict[str, Any], pulumi.Output[str]]:
     """The Secret's keys, and the API key whose hash is among them."""
     pair, key = KeyPair("signing"), Password("api-key").value
     online, database = Password("online-password").value, Password("database-password").value
-    where = f"{args.namespace}.svc"
+    where = f"{args.place}.svc"
     local = pulumi.Output.concat("postgresql+psycopg://mlflow:", database, f"@database.{where}:5432/mlflow")
     values = {
         "store-access": args.store_access or Password("store-access").value,

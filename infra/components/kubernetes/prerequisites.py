@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..config import ConfigError
+
 OLDEST = (1, 30)
 """The first version in which a stopping pod may sleep without a shell."""
 
 
-class Missing(Exception):
+class Missing(ConfigError):
     """A prerequisite that is not there; the message says how to get it."""
 
 

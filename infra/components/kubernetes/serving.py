@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from ..contract import Outputs
 from . import prerequisites
 from .alerts import Alerts
 from .app import AppArgs
@@ -14,42 +15,54 @@ from .route import Route, RouteArgs
 from .schedule import Schedule, ScheduleArgs
 from .service import ModelService, ServiceArgs
 
-
-def serving(args: Arguments, platform: Any) -> pulumi.Input[str]:
-    """platform: what the platform's stack put out, by name. Returns the service's address."""
-    prerequisites.check(args.needs(), args.kubeconfig, args.context)
-    cluster = pulumi.ResourceOptions(provider=provider(args))
-    app = AppArgs(args.namespace, args.project, args.image, platform("secret"), _env(args, platform), _SECRETS, args.pull_secret)
-    checked = Preflight("preflight", app, cluster)
-    after = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=[checked]))
-    service = ModelService(
-        "serving",
-        ServiceArgs(app, args.replicas, args.max_replicas, args.cpu_target, args.calm, args.serving_size),
-        after,
-    )
-    Schedule("schedule", ScheduleArgs(app, args.schedule, args.job_size), after)
-    if args.alerts:
-        Alerts("alerts", args.namespace, args.project, opts=after)
-    if args.route == "none":
-        return f"http://{service.address}"
-    way = RouteArgs(args.namespace, args.route, args.route_host, args.gateway, args.ingress_class, args.tls_secret)
-    return Route("route", way, after).url
-
-
-_SECRETS = {
+SECRETS = {
     "AWS_ACCESS_KEY_ID": "store-access",
     "AWS_SECRET_ACCESS_KEY": "store-secret",
     "ML_FEATURE_ONLINE_URI": "online-url",
 }
+"""Variables from the Secret."""
+
+
+def serving(args: Arguments, platform: Any) -> Outputs:
+    """platform: the platform's outputs by name."""
+    prerequisites.check(args.needs(), args.kubeconfig, args.context)
+    cluster = pulumi.ResourceOptions(provider=provider(args))
+    secret = platform("secret")
+    app = AppArgs(args.place, args.project, args.image, secret, _env(args, platform), SECRETS, args.pull_secret)
+    checked = Preflight("preflight", app, cluster)
+    after = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=[checked]))
+    sizes = (args.replicas, args.max_replicas, args.cpu_target, args.calm_seconds, args.serving_size)
+    service = ModelService("serving", ServiceArgs(app, *sizes), after)
+    Schedule("schedule", ScheduleArgs(app, args.schedule, args.job_size), after)
+    if args.alerts:
+        Alerts("alerts", args.place, args.project, opts=after)
+    return Outputs(
+        target="kubernetes",
+        tracking_uri=platform("tracking_uri"),
+        artifact_uri=platform("artifact_uri"),
+        image_repository=args.image.split("@")[0].rsplit(":", 1)[0],
+        serving_url=_route(args, after) or f"http://{service.address}",
+        serving_auth="keys",
+        batch_queue=args.place,
+        secrets_ref=pulumi.Output.concat(args.place, "/", secret),
+        ci_identity=platform("ci"),
+    )
+
+
+def _route(args: Arguments, opts: pulumi.ResourceOptions) -> pulumi.Input[str]:
+    if args.route == "none":
+        return ""
+    way = RouteArgs(args.place, args.route, args.route_host, args.gateway, args.ingress_class, args.tls_secret)
+    return Route("route", way, opts).url
 
 
 def _env(args: Arguments, platform: Any) -> dict[str, Any]:
     """ML_* variables, and what the object store's library reads."""
-    endpoint = platform("endpoint")
+    own, endpoint = not args.store, args.store_endpoint
     return {
         "ML_STORE": platform("artifact_uri"),
         "ML_TRACKING_URI": platform("tracking_uri"),
         "AWS_REGION": args.store_region,
-        **({"AWS_ENDPOINT_URL": endpoint} if not args.store or args.store_endpoint else {}),
-        **({"AWS_ALLOW_HTTP": "true"} if not args.store or args.store_endpoint.startswith("http://") else {}),
+        **({"AWS_ENDPOINT_URL": platform("endpoint")} if own or endpoint else {}),
+        **({"AWS_ALLOW_HTTP": "true"} if own or endpoint.startswith("http://") else {}),
     }

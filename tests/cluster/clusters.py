@@ -1,0 +1,76 @@
+"""Clusters to test on: one of our own, or any that SLIPWAY_KUBECONFIG points to."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cache import folder
+
+SCRIPT = Path(__file__).resolve().parent / "node" / "cluster"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """run: the folder of our own cluster; None for one that was there before."""
+
+    kubeconfig: Path
+    run: Path | None = None
+
+    def kubectl(self, *words: str, text: str | None = None) -> str:
+        command = [_kubectl(self), "--kubeconfig", str(self.kubeconfig), *words]
+        environment = os.environ | {"NO_PROXY": "*", "no_proxy": "*"}
+        ended = subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=environment)
+        assert ended.returncode == 0, f"kubectl {' '.join(words)}: {ended.stderr}"
+        return ended.stdout
+
+    def load(self, *archives: Path) -> None:
+        assert self.run, "images of a cluster that was there before come from its registry"
+        script(self.run, "load", *map(str, archives))
+
+
+def script(run: Path, *words: str) -> str:
+    environment = os.environ | {"CLUSTER_DIR": str(run)}
+    ended = subprocess.run([SCRIPT, *words], env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 0, f"cluster {words[0]} ended with {ended.returncode}"
+    return ended.stdout.strip()
+
+
+def unavailable() -> str:
+    """Why no cluster of our own can be had here; in CI nothing is an excuse."""
+    if os.environ.get("CI") == "true":
+        return ""
+    if os.geteuid() != 0 or not Path("/sys/fs/cgroup/memory").exists():
+        return "a cluster of our own needs root on Linux with cgroup v1; run as root, or use kind and SLIPWAY_KUBECONFIG"
+    if not shutil.which("go"):
+        return "a cluster of our own is built with Go: install it from https://go.dev/dl"
+    missing = [name for name in ("etcd", "containerd", "runc", "iptables", "conntrack") if not shutil.which(name)]
+    if missing:
+        return f"a cluster of our own needs {', '.join(missing)}: {SCRIPT.parent / 'packages'} installs Debian's"
+    return ""
+
+
+def up(run: Path) -> Cluster:
+    """Start a cluster of our own. Skips where that cannot be."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    return Cluster(Path(script(run, "up")), run)
+
+
+def program(name: str) -> Path:
+    """One of the programs that the cluster is built of, built when it is missing."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    script(Path("/nonexistent"), "build")
+    return folder("cluster") / "bin" / name
+
+
+def _kubectl(cluster: Cluster) -> str:
+    link = folder("cluster") / "kubectl"
+    if cluster.run and not link.exists():
+        link.write_text(f'#!/bin/sh\nexec "{folder("cluster")}/bin/kube" ctl "$@"\n')
+        link.chmod(0o755)
+    return str(link) if cluster.run else "kubectl"

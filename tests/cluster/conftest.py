@@ -1,0 +1,92 @@
+"""One cluster, one image and one pair of stacks, shared by the tests of this folder, which run one after the other."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import images
+from tests.cluster.clusters import Cluster, up
+from tests.cluster.lab import Lab
+from tests.cluster.plugin import plugins
+from tests.images import Image, an_image
+from tests.projects import done
+from tests.rendering import render
+
+FIRST_ROW = """
+import json
+from departures import contract, settings, store, tables
+from departures.pipelines.replay import requests
+held = contract.load(settings.load().contract)
+rows = tables.read(store.Store(settings.load().store_root), held.examples_name).slice(0, 1)
+print(json.dumps(requests(held, rows)[0]))
+"""
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Image:
+    return an_image(tmp_path_factory, template)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Our own cluster, gone afterwards. SLIPWAY_KUBECONFIG: another, whose images SLIPWAY_SETTINGS (a file) names."""
+    if given := os.environ.get("SLIPWAY_KUBECONFIG"):
+        yield Cluster(Path(given))
+        return
+    run = Path(f"/var/tmp/slipway-cluster-{os.getpid()}")  # noqa: S108 - overlays want a disk
+    found = up(run)
+    try:
+        yield found
+    finally:
+        from tests.cluster.clusters import script
+
+        script(run, "down")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """A project for Kubernetes, with the environment of its programs."""
+    made = render(template, tmp_path_factory.mktemp("cluster") / "project", target="kubernetes")
+    done(made, sys.executable, "-c", "")
+    uv = shutil.which("uv") or str(template / "tools" / "uv")
+    done(made, uv, "sync", "--quiet", "--frozen", "--project", "infra", "--group", "kubernetes")
+    return made
+
+
+@pytest.fixture(scope="session")
+def lab(cluster: Cluster, image: Image, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The project on the cluster; nothing applied yet."""
+    home = plugins(project / "infra" / ".venv", tmp_path_factory.mktemp("pulumi"))
+    folder = tmp_path_factory.mktemp("images")
+    next_image = images.successor(image, folder / "next.tar")
+    cluster.load(images.archived(image, folder / "image.tar"), folder / "next.tar", images.servers())
+    shutil.rmtree(folder)
+    settings = {
+        "image": image.tag,
+        "storeImage": "slipway.test/versitygw:1",
+        "databaseImage": images.SERVERS,
+        "onlineImage": images.SERVERS,
+        "servingCpu": "100m",
+        "servingMemory": "512Mi",
+        "calmSeconds": 5,
+    }
+    made = Lab(cluster, project, home, settings)
+    made.next_image = next_image
+    return made
+
+
+@pytest.fixture(scope="session")
+def service(lab: Lab) -> Lab:
+    """Both stacks are up, a model was trained in a pod and promoted, features are online, and two pods answer."""
+    lab.done("up")
+    for job in ("train", "promote", "collect"):
+        lab.run(job)
+    from tests.cluster.lab import until
+
+    until(lambda: len(lab.ready()) == 2, 60, "two serving pods")
+    lab.row = __import__("json").loads(lab.python(FIRST_ROW))
+    return lab

@@ -1,0 +1,145 @@
+"""A cluster with the project's stacks on it, as its users handle them: infra commands, kubectl, requests."""
+
+import base64
+import http.client
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.clusters import Cluster
+from tests.projects import QUIET, tail
+
+ENVIRONMENT = "dev"
+
+
+@dataclass
+class Lab:
+    """One project and one namespace of a cluster. settings: what Pulumi.dev.yaml says beside the target."""
+
+    cluster: Cluster
+    project: Path
+    home: Path
+    settings: dict[str, Any]
+    namespace: str = "departures-dev"
+    row: dict[str, Any] = field(default_factory=dict)
+
+    def infra(self, verb: str, *words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+        """Run an infra command with the settings changed."""
+        infra = self.project / "infra"
+        config = {"ml:target": "kubernetes", **{f"ml:{key}": value for key, value in (self.settings | settings).items()}}
+        (infra / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump({"config": config}))
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI"))}
+        environment = inherited | QUIET | {"PULUMI_HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
+        command = [infra / ".venv" / "bin" / "python", infra / "environment.py", verb, ENVIRONMENT, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+
+    def done(self, verb: str, *words: str, **settings: Any) -> str:
+        ended = self.infra(verb, *words, **settings)
+        assert ended.returncode == 0, tail(ended)
+        return ended.stdout
+
+    def kubectl(self, *words: str, text: str | None = None) -> str:
+        return self.cluster.kubectl("--namespace", self.namespace, *words, text=text)
+
+    def get(self, *words: str) -> Any:
+        return json.loads(self.kubectl("get", *words, "--output", "json"))
+
+    def run(self, job: str, seconds: int = 240) -> str:
+        """Start a CronJob's job now, as CI does; what its pod said in the end."""
+        name = f"{job}-{time.monotonic_ns() % 10**9}"
+        self.kubectl("create", "job", f"--from=cronjob/{job}", name)
+        until(lambda: self._ended(name), seconds, f"job {name}")
+        said = self.kubectl("logs", f"job/{name}", "--all-containers")
+        assert self._ended(name) == "Complete", said
+        return said
+
+    def _ended(self, name: str) -> str:
+        found = self.get("job", name).get("status", {}).get("conditions", [])
+        return next((each["type"] for each in found if each["status"] == "True" and each["type"] in ("Complete", "Failed")), "")
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Serving pods that are not leaving."""
+        found = self.get("pods", "--selector", "app.kubernetes.io/name=serving")["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def ready(self) -> list[str]:
+        """Names of the serving pods that answer."""
+        return [
+            pod["metadata"]["name"]
+            for pod in self.pods()
+            if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        ]
+
+    def secret(self, key: str) -> str:
+        [held] = [each for each in self.get("secrets")["items"] if key in each["data"]]
+        return base64.b64decode(held["data"][key]).decode()
+
+    def address(self) -> str:
+        return str(self.get("service", "serving")["spec"]["clusterIP"])
+
+    def python(self, code: str) -> str:
+        """Run a program in a serving pod."""
+        return self.kubectl("exec", self.ready()[0], "--", "python", "-c", code)
+
+    @contextmanager
+    def load(self, clients: int = 4) -> Iterator["Load"]:
+        """Requests, one connection each, for as long as the block lasts."""
+        load = Load(self.address(), self.secret("api-key"), self.row)
+        threads = [threading.Thread(target=load.ask_on) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield load
+        finally:
+            load.ended.set()
+            for thread in threads:
+                thread.join()
+
+
+@dataclass
+class Load:
+    """What was asked and answered. answered: request ids."""
+
+    host: str
+    key: str
+    row: dict[str, Any]
+    answered: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self, path: str = "/invocations", body: Any = None) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "connection": "close"}
+        text = json.dumps({"dataframe_records": [self.row]} if body is None else body)
+        connection.request("POST", path, text, headers)
+        return connection.getresponse()
+
+    def ask_on(self) -> None:
+        while not self.ended.is_set():
+            try:
+                answer = self.ask()
+                said = answer.read()
+                if answer.status == 200:
+                    self.answered.append(str(answer.headers["x-request-id"]))
+                else:
+                    self.failed.append(f"{answer.status} {said[:200]!r}")
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(repr(error))
+
+
+def until(found: Any, seconds: float, what: str) -> Any:
+    """Ask again until the answer is true."""
+    end = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.5)
+    return answer
