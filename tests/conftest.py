@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.rendering import export
 
-TOGETHER = ("tests/update/", "tests/project/test_first_day.py", "tests/ci/test_image.py")
+TOGETHER = ("tests/update/", "tests/project/test_first_day.py", "tests/ci/test_image.py", "tests/cluster/")
 """Tests that share something expensive, or one project's folder: one worker runs them, one after the other."""
 
 

@@ -23,7 +23,7 @@ PROMISED = {
     "task": ["classification", "regression"],
     "repository": [],
     "ci": ["github", "gitlab", "azure-devops", "jenkins", "none"],
-    "target": ["local"],
+    "target": ["local", "kubernetes"],
 }
 
 

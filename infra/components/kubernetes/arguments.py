@@ -1,8 +1,9 @@
 """What the kubernetes target is told: one field for each configuration key."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ..config import key
 from . import prerequisites
@@ -23,7 +24,7 @@ QUOTA = {
 
 @dataclass(frozen=True)
 class Arguments:
-    """Empty addresses mean: a server in the namespace, which is for dev and staging."""
+    """Empty addresses mean: a server in the namespace, which is for dev and staging. Secrets come as outputs."""
 
     environment: str
     project: str
@@ -36,17 +37,17 @@ class Arguments:
     store: str = key("Object store, s3://BUCKET/PREFIX; empty is one in the namespace.", "")
     store_endpoint: str = key("Address of an S3 service that is not Amazon's.", "")
     store_region: str = key("Region of the object store.", "us-east-1")
-    store_access: Any = key("Access key of the object store.", "", secret=True)
-    store_secret: Any = key("Secret key of the object store.", "", secret=True)
-    database: Any = key("MLflow's database, postgresql+psycopg://...; empty is one in the namespace.", "", secret=True)
-    online: Any = key("Online feature store, redis://...; empty is one in the namespace.", "", secret=True)
-    store_image: str = key("Versity's S3 gateway, where the namespace has its own store.", "ghcr.io/versity/versitygw:v1.8.0")
-    database_image: str = key("PostgreSQL, where the namespace has its own database.", "docker.io/library/postgres:17.6")
-    online_image: str = key("Valkey or Redis, where the namespace has its own.", "docker.io/valkey/valkey:8.1.4")
+    store_access: str = key("Access key of the object store.", "", secret=True)
+    store_secret: str = key("Secret key of the object store.", "", secret=True)
+    database: str = key("MLflow's database, postgresql+psycopg://...; empty is an own one.", "", secret=True)
+    online: str = key("Online feature store, redis://...; empty is an own one.", "", secret=True)
+    store_image: str = key("Versity's S3 gateway, for an own store.", "ghcr.io/versity/versitygw:v1.8.0")
+    database_image: str = key("PostgreSQL, for an own database.", "docker.io/library/postgres:17.6")
+    online_image: str = key("Valkey or Redis, for an own online store.", "docker.io/valkey/valkey:8.1.4")
     storage: str = key("Size of each volume.", "20Gi")
     storage_class: str = key("Storage class of the volumes; empty is the cluster's default.", "")
-    quota: dict[str, str] = key("What the namespace may hold in all, as a ResourceQuota's `hard`.", QUOTA)
-    outside: list[str] = key("What pods may reach outside the namespace: RANGE:PORT, such as 10.0.0.0/8:443.", [])
+    quota: Mapping[str, str] = key("What the namespace may hold in all, as a ResourceQuota's `hard`.", QUOTA)
+    outside: Sequence[str] = key("What pods may reach outside the namespace: RANGE:PORT, such as 10.0.0.0/8:443.", [])
 
     replicas: int = key("Serving pods at rest.", 2)
     max_replicas: int = key("Serving pods under load.", 10)
@@ -56,7 +57,7 @@ class Arguments:
     serving_memory: str = key("Memory a serving pod asks for and may use.", "1Gi")
     job_cpu: str = key("CPU a job asks for.", "250m")
     job_memory: str = key("Memory a job asks for and may use.", "2Gi")
-    schedule: dict[str, str] = key(
+    schedule: Mapping[str, str] = key(
         "When jobs run, as cron expressions in UTC: collect, train, promote, monitor, retrain, score.",
         {"collect": "5 * * * *", "monitor": "20 * * * *", "retrain": "35 * * * *"},
     )
@@ -77,8 +78,8 @@ class Arguments:
         if not 1 <= self.replicas <= self.max_replicas:
             raise ValueError(f"replicas is {self.replicas}: give 1 to maxReplicas, which is {self.max_replicas}")
         if self.store and not self.store.startswith("s3://"):
-            raise ValueError(f"store is '{self.store}': give s3://BUCKET/PREFIX, or leave it empty for one in the cluster")
-        if self.environment == "production" and not (self.store and self.database and self.online):
+            raise ValueError(f"store is '{self.store}': give s3://BUCKET/PREFIX, or leave it empty for an own one")
+        if self.environment == "production" and "" in (self.store, self.database, self.online):
             raise ValueError("production needs store, database and online: nothing backs up servers in the namespace")
         if wrong := [each for each in self.outside if not re.fullmatch(r"[0-9a-fA-F.:]+/\d+:\d+", each)]:
             raise ValueError(f"outside has '{wrong[0]}': give RANGE:PORT, such as 10.0.0.0/8:443")

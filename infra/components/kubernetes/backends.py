@@ -44,15 +44,17 @@ def database(image: str) -> pod.Container:
 def online(image: str) -> pod.Container:
     """Valkey or Redis, in memory: `ml run materialize` fills it again from the store."""
     port = PORTS["online"]
+    program = "$(command -v valkey-server || command -v redis-server)"
+    # The password stays out of the process list, and nothing stands between the server and its signals.
+    start = [
+        'umask 077; printf "requirepass %s\\n" "$PASSWORD" >/tmp/server.conf;',
+        f'exec "{program}" /tmp/server.conf --port {port} --save "" --dir /tmp',
+    ]
     return pod.Container(
         "online",
         image,
         command=["sh", "-c"],
-        # The password stays out of the process list, and nothing stands between the server and its signals.
-        args=[
-            'umask 077; printf "requirepass %s\\n" "$PASSWORD" >/tmp/server.conf; '
-            f'exec "$(command -v valkey-server || command -v redis-server)" /tmp/server.conf --port {port} --save "" --dir /tmp'
-        ],
+        args=[" ".join(start)],
         secrets={"PASSWORD": "online-password"},
         port=port,
         size=pod.Size("50m", "256Mi"),

@@ -1,4 +1,4 @@
-"""The place everything lives in: a namespace that admits only restricted pods, with limits, and closed to the network."""
+"""The place everything lives in: a namespace of restricted pods, with limits, and closed to the network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -8,10 +8,10 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from ..generated import KeyPair, Password
 from . import backends, pod, prerequisites
 from .access import Access, AccessArgs, people
 from .arguments import Arguments
+from .generated import KeyPair, Password
 from .place import Place, PlaceArgs
 from .secret import Settings
 from .stateful import Server, ServerArgs
@@ -40,7 +40,8 @@ def provider(args: Arguments) -> k8s.Provider:
 
 
 def platform(args: Arguments) -> Platform:
-    own = {"store": not args.store, "database": not args.database, "online": not args.online}
+    # Secrets are outputs, which are neither true nor false.
+    own = {name: getattr(args, name) == "" for name in ("store", "database", "online")}
     prerequisites.check([], args.kubeconfig, args.context, needs_volumes=not args.storage_class)
     cluster = pulumi.ResourceOptions(provider=provider(args))
     place = Place(
@@ -90,16 +91,21 @@ def _secrets(args: Arguments) -> tuple[dict[str, Any], pulumi.Output[str]]:
     pair, key = KeyPair("signing"), Password("api-key").value
     online, database = Password("online-password").value, Password("database-password").value
     where = f"{args.place}.svc"
-    local = pulumi.Output.concat("postgresql+psycopg://mlflow:", database, f"@database.{where}:5432/mlflow")
     values = {
-        "store-access": args.store_access or Password("store-access").value,
-        "store-secret": args.store_secret or Password("store-secret").value,
+        "store-access": Password("store-access").value if args.store_access == "" else args.store_access,
+        "store-secret": Password("store-secret").value if args.store_secret == "" else args.store_secret,
         "database-password": database,
-        "database-url": args.database or local,
+        "database-url": args.database,
         "online-password": online,
-        "online-url": args.online or pulumi.Output.concat("redis://:", online, f"@online.{where}:6379/0"),
+        "online-url": args.online,
         "signing-private": pair.private,
         "signing-public": pair.public,
+        "api-key": key,
         "api-keys": key.apply(lambda clear: json.dumps({"platform": hashlib.sha256(clear.encode()).hexdigest()})),
     }
+    if args.database == "":
+        own = pulumi.Output.concat("postgresql+psycopg://mlflow:", database, f"@database.{where}:5432/mlflow")
+        values["database-url"] = own
+    if args.online == "":
+        values["online-url"] = pulumi.Output.concat("redis://:", online, f"@online.{where}:6379/0")
     return values, key

@@ -1,4 +1,4 @@
-"""A pod that checks the image and the settings before the service gets them: `ml check`, with the service's own means."""
+"""A pod that checks image and settings before the service gets them: `ml check`, with the service's own means."""
 
 import hashlib
 

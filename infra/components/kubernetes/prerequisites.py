@@ -1,4 +1,4 @@
-"""What the cluster must have before anything is applied. Nothing is installed cluster-wide here: a sentence says how."""
+"""What the cluster must have before anything is applied. Nothing is installed cluster-wide: a sentence says how."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -53,7 +53,9 @@ def check(needs: Iterable[Api], kubeconfig: str = "", context: str = "", needs_v
         default = "storageclass.kubernetes.io/is-default-class"
         if not any(each["metadata"].get("annotations", {}).get(default) == "true" for each in classes):
             names = ", ".join(each["metadata"]["name"] for each in classes) or "none"
-            raise Missing(f"The cluster has no default storage class (it has: {names}): set storageClass to one of them.")
+            raise Missing(
+                f"The cluster has no default storage class (it has: {names}): set storageClass to one of them."
+            )
 
 
 def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
@@ -67,7 +69,9 @@ def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
     try:
         config.load_kube_config(kubeconfig or None, context or None, configuration)
     except (config.ConfigException, OSError) as error:
-        raise Missing(f"No cluster is configured: {error}; set KUBECONFIG, or the keys kubeconfig and context.") from None
+        raise Missing(
+            f"No cluster is configured: {error}; set KUBECONFIG, or the keys kubeconfig and context."
+        ) from None
     configuration.retries = 0
     api = client.ApiClient(configuration)
 
@@ -78,9 +82,13 @@ def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
             answer = pool.request("GET", configuration.host + path, headers=headers, timeout=10, retries=False)
         except HTTPError as error:
             reason = str(error).rsplit(": ", 1)[-1]
-            raise Missing(f"The cluster at {configuration.host} does not answer: {reason}; is it up, and are you connected?") from None
+            raise Missing(
+                f"The cluster at {configuration.host} does not answer: {reason}; is it up, and are you connected?"
+            ) from None
         if answer.status in (401, 403):
-            raise Missing(f"The cluster at {configuration.host} does not let you in ({answer.status}); look at your kubeconfig.")
+            raise Missing(
+                f"The cluster at {configuration.host} does not let you in ({answer.status}); look at your kubeconfig."
+            )
         return json.loads(answer.data)
 
     return ask

@@ -19,7 +19,7 @@ PATIENCE = 40
 
 @dataclass(frozen=True)
 class ServiceArgs:
-    """cpu_target: percent of the request that the autoscaler aims at. calm: seconds of less load before it scales down."""
+    """cpu_target: percent of the request that the autoscaler aims at. calm: seconds of less load before it shrinks."""
 
     app: AppArgs
     replicas: int = 2
