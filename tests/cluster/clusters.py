@@ -31,6 +31,10 @@ class Cluster:
         assert self.run, "images of a cluster that was there before come from its registry"
         script(self.run, "load", *map(str, archives))
 
+    def kill(self, container: str) -> None:
+        assert self.run, "a container is killed from its node, which we do not have"
+        script(self.run, "kill", container)
+
 
 def script(run: Path, *words: str) -> str:
     environment = os.environ | {"CLUSTER_DIR": str(run)}
@@ -44,7 +48,7 @@ def unavailable() -> str:
     if os.environ.get("CI") == "true":
         return ""
     if os.geteuid() != 0 or not Path("/sys/fs/cgroup/memory").exists():
-        return "a cluster of our own needs root on Linux with cgroup v1; run as root, or use kind and SLIPWAY_KUBECONFIG"
+        return "a cluster of our own needs root and cgroup v1; use kind, and SLIPWAY_KUBECONFIG=its kubeconfig"
     if not shutil.which("go"):
         return "a cluster of our own is built with Go: install it from https://go.dev/dl"
     missing = [name for name in ("etcd", "containerd", "runc", "iptables", "conntrack") if not shutil.which(name)]

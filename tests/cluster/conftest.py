@@ -1,20 +1,20 @@
 """One cluster, one image and one pair of stacks, shared by the tests of this folder, which run one after the other."""
 
+import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import images
-from tests.cluster.clusters import Cluster, up
-from tests.cluster.lab import Lab
+from tests.cluster.clusters import Cluster, script, up
+from tests.cluster.lab import Lab, until
 from tests.cluster.plugin import plugins
 from tests.images import Image, an_image
 from tests.projects import done
-from tests.rendering import render
+from tests.rendering import ROOT, render
 
 FIRST_ROW = """
 import json
@@ -42,8 +42,6 @@ def cluster() -> Iterator[Cluster]:
     try:
         yield found
     finally:
-        from tests.cluster.clusters import script
-
         script(run, "down")
 
 
@@ -51,9 +49,7 @@ def cluster() -> Iterator[Cluster]:
 def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     """A project for Kubernetes, with the environment of its programs."""
     made = render(template, tmp_path_factory.mktemp("cluster") / "project", target="kubernetes")
-    done(made, sys.executable, "-c", "")
-    uv = shutil.which("uv") or str(template / "tools" / "uv")
-    done(made, uv, "sync", "--quiet", "--frozen", "--project", "infra", "--group", "kubernetes")
+    done(made, str(ROOT / "tools" / "uv"), "sync", "--quiet", "--frozen", "--project", "infra", "--group", "kubernetes")
     return made
 
 
@@ -74,9 +70,7 @@ def lab(cluster: Cluster, image: Image, project: Path, tmp_path_factory: pytest.
         "servingMemory": "512Mi",
         "calmSeconds": 5,
     }
-    made = Lab(cluster, project, home, settings)
-    made.next_image = next_image
-    return made
+    return Lab(cluster, project, home, settings, next_image=next_image)
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +79,6 @@ def service(lab: Lab) -> Lab:
     lab.done("up")
     for job in ("train", "promote", "collect"):
         lab.run(job)
-    from tests.cluster.lab import until
-
     until(lambda: len(lab.ready()) == 2, 60, "two serving pods")
-    lab.row = __import__("json").loads(lab.python(FIRST_ROW))
+    lab.row = json.loads(lab.python(FIRST_ROW))
     return lab

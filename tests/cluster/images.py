@@ -1,6 +1,7 @@
 """Images for the cluster without a hub: the project's, a second one of it, and the servers from Debian's packages."""
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 from filelock import FileLock
@@ -42,11 +43,10 @@ def servers() -> Path:
 
 def _make(kept: Path) -> None:
     programs("mmdebstrap", "buildah")
-    from subprocess import run
-
     base = kept.with_suffix(".base")
-    packages = "redis-server,postgresql"
-    run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", "--format=tar", "bookworm", base], check=True)
+    packages = "--include=redis-server,postgresql"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", packages, "--format=tar", "bookworm", str(base)]
+    subprocess.run(command, check=True)
     container = buildah("from", "scratch")
     buildah("add", "--quiet", container, str(base), "/")
     buildah("copy", "--quiet", "--chmod", "755", container, str(POSTGRES), "/usr/local/bin/postgres-start")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,16 +31,24 @@ class Lab:
     home: Path
     settings: dict[str, Any]
     namespace: str = "departures-dev"
+    next_image: str = ""
+    """Another image that does the same."""
     row: dict[str, Any] = field(default_factory=dict)
+    """A row to ask with."""
 
     def infra(self, verb: str, *words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
         """Run an infra command with the settings changed."""
         infra = self.project / "infra"
-        config = {"ml:target": "kubernetes", **{f"ml:{key}": value for key, value in (self.settings | settings).items()}}
+        config = {
+            "ml:target": "kubernetes",
+            **{f"ml:{key}": value for key, value in (self.settings | settings).items()},
+        }
         (infra / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump({"config": config}))
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI"))}
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI"))
+        }
         environment = inherited | QUIET | {"PULUMI_HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
-        command = [infra / ".venv" / "bin" / "python", infra / "environment.py", verb, ENVIRONMENT, *words]
+        command = [str(infra / ".venv" / "bin" / "python"), str(infra / "environment.py"), verb, ENVIRONMENT, *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
     def done(self, verb: str, *words: str, **settings: Any) -> str:
@@ -64,7 +73,9 @@ class Lab:
 
     def _ended(self, name: str) -> str:
         found = self.get("job", name).get("status", {}).get("conditions", [])
-        return next((each["type"] for each in found if each["status"] == "True" and each["type"] in ("Complete", "Failed")), "")
+        return next(
+            (each["type"] for each in found if each["status"] == "True" and each["type"] in ("Complete", "Failed")), ""
+        )
 
     def pods(self) -> list[dict[str, Any]]:
         """Serving pods that are not leaving."""
@@ -78,6 +89,11 @@ class Lab:
             for pod in self.pods()
             if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
         ]
+
+    def kill(self, pod: str) -> None:
+        """End a pod's container from the node, as when memory runs out: nothing is asked, nothing is waited for."""
+        [status] = self.get("pod", pod)["status"]["containerStatuses"]
+        self.cluster.kill(status["containerID"].removeprefix("containerd://"))
 
     def secret(self, key: str) -> str:
         [held] = [each for each in self.get("secrets")["items"] if key in each["data"]]
@@ -116,20 +132,21 @@ class Load:
     failed: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def ask(self, path: str = "/invocations", body: Any = None) -> http.client.HTTPResponse:
+    def ask(self, rows: list[dict[str, Any]], request_id: str = "") -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.host, timeout=30)
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json", "connection": "close"}
-        text = json.dumps({"dataframe_records": [self.row]} if body is None else body)
-        connection.request("POST", path, text, headers)
+        headers |= {"x-request-id": request_id or uuid.uuid4().hex}
+        connection.request("POST", "/invocations", json.dumps({"dataframe_records": rows}), headers)
         return connection.getresponse()
 
     def ask_on(self) -> None:
         while not self.ended.is_set():
             try:
-                answer = self.ask()
+                request_id = uuid.uuid4().hex
+                answer = self.ask([self.row], request_id)
                 said = answer.read()
                 if answer.status == 200:
-                    self.answered.append(str(answer.headers["x-request-id"]))
+                    self.answered.append(request_id)
                 else:
                     self.failed.append(f"{answer.status} {said[:200]!r}")
             except (OSError, http.client.HTTPException) as error:

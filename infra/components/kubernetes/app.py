@@ -19,10 +19,7 @@ class AppArgs:
     secret: Any
     env: Mapping[str, Any]
     secrets: Mapping[str, str] = field(default_factory=dict)
-    pull_secret: str = ""
-
-    def pull(self) -> dict[str, Any]:
-        return {"image_pull_secrets": [{"name": self.pull_secret}]} if self.pull_secret else {}
+    pull: Mapping[str, Any] = field(default_factory=dict)
 
 
 def container(name: str, app: AppArgs, args: Sequence[str], **more: Any) -> pod.Container:

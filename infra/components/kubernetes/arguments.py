@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..config import key
 from . import prerequisites
@@ -87,6 +87,11 @@ class Arguments:
     @property
     def place(self) -> str:
         return self.namespace or f"{self.project}-{self.environment}"
+
+    @property
+    def pull(self) -> dict[str, Any]:
+        """The part of a pod's spec that lets its images be pulled."""
+        return {"image_pull_secrets": [{"name": self.pull_secret}]} if self.pull_secret else {}
 
     @property
     def serving_size(self) -> Size:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from .access import Access, AccessArgs, people
 from .arguments import Arguments
 from .generated import KeyPair, Password
 from .place import Place, PlaceArgs
+from .preflight import Preflight, PreflightArgs
 from .secret import Settings
 from .stateful import Server, ServerArgs
 
@@ -40,42 +42,25 @@ def provider(args: Arguments) -> k8s.Provider:
 
 
 def platform(args: Arguments) -> Platform:
-    # Secrets are outputs, which are neither true nor false.
-    own = {name: getattr(args, name) == "" for name in ("store", "database", "online")}
     prerequisites.check([], args.kubeconfig, args.context, needs_volumes=not args.storage_class)
     cluster = pulumi.ResourceOptions(provider=provider(args))
-    place = Place(
-        "place",
-        PlaceArgs(args.place, args.project, args.environment, args.quota, args.outside),
-        cluster,
-    )
+    place = Place("place", PlaceArgs(args.place, args.project, args.environment, args.quota, args.outside), cluster)
     inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=place.ready))
     access = Access("access", AccessArgs(args.place, people()), inside)
     values, key = _secrets(args)
     secret = Settings("settings", args.place, values, inside)
-
-    def server(container: pod.Container, storage: str, needs: list[pulumi.Resource]) -> Server:
-        made = ServerArgs(
-            args.place,
-            args.project,
-            container,
-            secret.name,
-            storage,
-            args.storage_class,
-            protect=args.environment == "production",
-        )
-        after = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=needs))
-        return Server(container.name, made, after)
+    servers = Servers(args, secret.name, inside)
 
     endpoint: pulumi.Input[str] = args.store_endpoint
-    before_tracking: list[pulumi.Resource] = []
-    if own["store"]:
-        endpoint = server(backends.store(args.store_image), args.storage, []).url.apply(lambda url: f"http://{url}")
-    if own["database"]:
-        before_tracking = [server(backends.database(args.database_image), args.storage, [])]
-    if own["online"]:
-        server(backends.online(args.online_image), "", [])
-    tracking = server(backends.tracking(args.image, args.place), args.storage, before_tracking)
+    before: list[pulumi.Resource] = [_preflight(args, inside)]
+    if args.store == "":
+        endpoint = servers.make(backends.store(args.store_image), args.storage).url.apply(lambda url: f"http://{url}")
+    # Secrets are outputs, which are neither true nor false.
+    if args.online == "":
+        servers.make(backends.online(args.online_image))
+    if args.database == "":
+        before.append(servers.make(backends.database(args.database_image), args.storage))
+    tracking = servers.make(backends.tracking(args.image, args.place), args.storage, before)
     return Platform(
         tracking_uri=tracking.url.apply(lambda url: f"http://{url}"),
         artifact_uri=args.store or f"s3://{backends.BUCKET}/{args.project}",
@@ -84,6 +69,30 @@ def platform(args: Arguments) -> Platform:
         ci=access.ci,
         api_key=pulumi.Output.secret(key),
     )
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Makes servers that differ in their container only."""
+
+    args: Arguments
+    secret: pulumi.Input[str]
+    opts: pulumi.ResourceOptions
+
+    def make(self, container: pod.Container, storage: str = "", after: Sequence[pulumi.Resource] = ()) -> Server:
+        args = self.args
+        keep = args.environment == "production"
+        made = ServerArgs(
+            args.place, args.project, container, self.secret, storage, args.storage_class, keep, args.pull
+        )
+        later = pulumi.ResourceOptions(depends_on=list(after))
+        return Server(container.name, made, pulumi.ResourceOptions.merge(self.opts, later))
+
+
+def _preflight(args: Arguments, opts: pulumi.ResourceOptions) -> Preflight:
+    """MLflow's server is replaced by stopping the old one: better try the image first."""
+    tried = pod.Container("image", args.image, command=["mlflow"], args=["--version"], env={"HOME": "/tmp"})  # noqa: S108
+    return Preflight("image", PreflightArgs(args.place, args.project, tried, pull=args.pull), opts)
 
 
 def _secrets(args: Arguments) -> tuple[dict[str, Any], pulumi.Output[str]]:

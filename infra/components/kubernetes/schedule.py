@@ -81,7 +81,7 @@ def job_spec(job: str, args: ScheduleArgs, labels: dict[str, str]) -> dict:
         pod.keys("verify", app.secret, {"signing-public": "signing.pub"}),
         pod.keys("sign", app.secret, {"signing-private": "signing.key"}),
     ]
-    spec = pod.spec(steps[-1:], app.secret, first=steps[:-1], volumes=volumes, restart_policy="Never", **app.pull())
+    spec = pod.spec(steps[-1:], app.secret, first=steps[:-1], volumes=volumes, restart_policy="Never", **app.pull)
     return {
         "backoff_limit": 1,
         "active_deadline_seconds": int(args.hours * 3600),

@@ -107,7 +107,7 @@ class ModelService(pulumi.ComponentResource):
             ],
             termination_grace_period_seconds=PATIENCE,
             topology_spread_constraints=spread,
-            **args.app.pull(),
+            **args.app.pull,
         )
 
     def _scale(self, args: ServiceArgs, meta: dict, opts: pulumi.ResourceOptions) -> None:

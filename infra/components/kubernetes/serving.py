@@ -5,12 +5,12 @@ from typing import Any
 import pulumi
 
 from ..contract import Outputs
-from . import prerequisites
+from . import pod, prerequisites
 from .alerts import Alerts
-from .app import AppArgs
+from .app import AppArgs, container
 from .arguments import Arguments
 from .platform import provider
-from .preflight import Preflight
+from .preflight import Preflight, PreflightArgs
 from .route import Route, RouteArgs
 from .schedule import Schedule, ScheduleArgs
 from .service import ModelService, ServiceArgs
@@ -28,8 +28,8 @@ def serving(args: Arguments, platform: Any) -> Outputs:
     prerequisites.check(args.needs(), args.kubeconfig, args.context)
     cluster = pulumi.ResourceOptions(provider=provider(args))
     secret = platform("secret")
-    app = AppArgs(args.place, args.project, args.image, secret, _env(args, platform), SECRETS, args.pull_secret)
-    checked = Preflight("preflight", app, cluster)
+    app = AppArgs(args.place, args.project, args.image, secret, _env(args, platform), SECRETS, args.pull)
+    checked = _preflight(app, cluster)
     after = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=[checked]))
     sizes = (args.replicas, args.max_replicas, args.cpu_target, args.calm_seconds, args.serving_size)
     service = ModelService("serving", ServiceArgs(app, *sizes), after)
@@ -47,6 +47,14 @@ def serving(args: Arguments, platform: Any) -> Outputs:
         secrets_ref=pulumi.Output.concat(args.place, "/", secret),
         ci_identity=platform("ci"),
     )
+
+
+def _preflight(app: AppArgs, opts: pulumi.ResourceOptions) -> Preflight:
+    """`ml check`, with what the service will have."""
+    check = container("check", app, ["check"], mounts={"verify": "/run/ml/verify"}, size=pod.Size("100m", "1Gi"))
+    volumes = [pod.keys("verify", app.secret, {"signing-public": "signing.pub"})]
+    args = PreflightArgs(app.namespace, app.project, check, app.secret, volumes, dict(app.pull))
+    return Preflight("preflight", args, opts)
 
 
 def _route(args: Arguments, opts: pulumi.ResourceOptions) -> pulumi.Input[str]:

@@ -1,5 +1,6 @@
 """A server that keeps something: a volume claim, one pod on it, and the Service others reach it by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,9 @@ class ServerArgs:
     secret: Any = ""
     storage: str = ""
     storage_class: str = ""
-    volumes: list[dict] = field(default_factory=list)
-    protect: bool = False
+    keep: bool = False
+    """Protect the volume, and leave it when the stack goes."""
+    pull: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Server(pulumi.ComponentResource):
@@ -32,7 +34,7 @@ class Server(pulumi.ComponentResource):
         port = args.container.port
         labels = pod.labels(name, args.project)
         meta = {"name": name, "namespace": args.namespace, "labels": labels}
-        volumes = list(args.volumes)
+        volumes = []
         if args.storage:
             spec: dict[str, Any] = {
                 "access_modes": ["ReadWriteOnce"],
@@ -44,7 +46,7 @@ class Server(pulumi.ComponentResource):
                 f"{name}-data",
                 metadata={**meta, "name": f"{name}-data", "annotations": {"pulumi.com/skipAwait": "true"}},
                 spec=spec,
-                opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.protect),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.keep, retain_on_delete=args.keep),
             )
             volumes.append(pod.claim("data", claimed.metadata["name"]))
         selector = {"app.kubernetes.io/name": name}
@@ -64,7 +66,7 @@ class Server(pulumi.ComponentResource):
                 "selector": {"match_labels": selector},
                 "template": {
                     "metadata": {"labels": labels},
-                    "spec": pod.spec([args.container], args.secret, volumes=volumes),
+                    "spec": pod.spec([args.container], args.secret, volumes=volumes, **args.pull),
                 },
             },
             opts=mine,

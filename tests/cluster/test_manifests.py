@@ -1,0 +1,112 @@
+"""What is applied, held against the published schemas and other people's rules. No cluster is needed."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ci.checkers import checkov, kubernetes_validate
+
+SCRIPT = Path(__file__).with_name("manifests.py")
+DIGEST = f"@sha256:{'0' * 64}"
+WHOLE = {
+    "image": f"registry.example/departures{DIGEST}",
+    "store": "s3://bucket/prefix",
+    "database": "postgresql+psycopg://u:p@db.example/ml",
+    "online": "redis://:p@cache.example/0",
+    "route": "ingress",
+    "routeHost": "departures.example",
+    "tlsSecret": "tls",
+    "outside": ["0.0.0.0/0:443"],
+    "alerts": True,
+}
+"""Production, where everything comes from elsewhere."""
+SKIPPED = {
+    "CKV_K8S_11": "no CPU limit: it slows a pod down while its node idles; the quota bounds requests",
+    "CKV_K8S_35": "secrets as variables: MLflow, S3 clients, PostgreSQL and Valkey read nothing else",
+}
+"""Rules of checkov that do not fit here, and why."""
+
+Made = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def made(project: Path) -> Made:
+    def manifests(environment: str, **settings: Any) -> list[dict[str, Any]]:
+        ended = _programs(project, environment, settings)
+        assert ended.returncode == 0, ended.stderr[-2000:]
+        return list(json.loads(ended.stdout))
+
+    return manifests
+
+
+def _programs(project: Path, environment: str, settings: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    command = [str(project / "infra" / ".venv" / "bin" / "python"), str(SCRIPT), environment, json.dumps(settings)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("environment", "settings"), [("dev", {"image": "name:1"}), ("production", WHOLE)])
+def test_every_object_is_what_kubernetes_knows(
+    made: Made, environment: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    files = []
+    for document in made(environment, **settings):
+        if not document["apiVersion"].startswith("monitoring."):  # its schema comes with its operator
+            files.append(tmp_path / f"{document['kind']}-{document['metadata']['name']}.yaml")
+            files[-1].write_text(json.dumps(document))
+    ended = kubernetes_validate(*files)
+    assert ended.returncode == 0, f"{ended.stdout}{ended.stderr}"
+
+
+def test_an_object_that_kubernetes_does_not_know_is_noticed(made: Made, tmp_path: Path) -> None:
+    [deployment] = [each for each in made("production", **WHOLE) if each["metadata"]["name"] == "serving"][:1]
+    deployment["spec"]["replica"] = 2
+    (tmp_path / "bad.yaml").write_text(json.dumps(deployment))
+    assert kubernetes_validate(tmp_path / "bad.yaml").returncode != 0
+
+
+def test_checkov_finds_nothing_but_what_is_argued(made: Made, tmp_path: Path) -> None:
+    failed = _checked(made("production", **WHOLE), tmp_path)
+    assert {rule: places for rule, places in failed.items() if rule not in SKIPPED} == {}
+    assert SKIPPED.keys() <= failed.keys(), "a skip that nothing needs any more"
+
+
+def test_checkov_notices_a_privileged_pod(made: Made, tmp_path: Path) -> None:
+    found = [each for each in made("production", **WHOLE) if each["kind"] == "Deployment"]
+    found[0]["spec"]["template"]["spec"]["containers"][0]["securityContext"]["privileged"] = True
+    assert "CKV_K8S_16" in _checked(found, tmp_path)
+
+
+def _checked(documents: list[dict[str, Any]], folder: Path) -> dict[str, list[str]]:
+    """Rules that failed, with the objects they failed for."""
+    for number, document in enumerate(documents):
+        (folder / f"{number}.json").write_text(json.dumps(document))
+    ended = checkov(folder)
+    found: dict[str, list[str]] = {}
+    for check in json.loads(ended.stdout)["results"]["failed_checks"]:
+        found.setdefault(check["check_id"], []).append(check["resource"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "said"),
+    [
+        ("dev", {}, "ml:image is missing"),
+        ("dev", {"image": "name:latest"}, "not `latest`"),
+        ("dev", {"image": "name:1", "replicas": 3, "maxReplicas": 2}, "replicas is 3"),
+        ("dev", {"image": "name:1", "namespace": "Upper"}, "namespace is 'Upper'"),
+        ("dev", {"image": "name:1", "store": "gs://bucket"}, "store is 'gs://bucket'"),
+        ("dev", {"image": "name:1", "outside": ["anywhere"]}, "outside has 'anywhere'"),
+        ("dev", {"image": "name:1", "route": "magic"}, "ml:route is 'magic'"),
+        ("dev", {"image": "name:1", "route": "ingress"}, "routeHost is empty"),
+        ("staging", {"image": "name:1"}, "image is 'name:1': give it by digest"),
+        ("production", {"image": f"name{DIGEST}"}, "production needs store, database and online"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(project: Path, environment: str, settings: dict[str, Any], said: str) -> None:
+    ended = _programs(project, environment, settings)
+    assert ended.returncode != 0
+    assert said in ended.stderr.splitlines()[-1]

@@ -1,0 +1,127 @@
+"""The stacks on a real cluster: from nothing to predictions, through changes and damage, and away. In this order."""
+
+import json
+import time
+
+import pytest
+
+from tests.cluster.lab import Lab, until
+from tests.projects import tail
+
+CAPTURED = """
+import json
+from departures import contract, settings, store
+held = store.Store(settings.load().store_root)
+name = contract.load(settings.load().contract).name
+lines = b"".join(held.read(key) or b"" for key in held.list(f"capture/{name}")).splitlines()
+print(json.dumps(sorted({json.loads(line)["request_id"] for line in lines})))
+"""
+SCORED = """
+import json, math, pathlib, subprocess, sys
+import pyarrow.parquet as parquet
+from departures import contract, settings, store, tables
+held = contract.load(settings.load().contract)
+rows = tables.read(store.Store(settings.load().store_root), held.examples_name).sort_by("_seq").slice(0, 20)
+subprocess.run(["ml", "score", "--output", "/tmp/all.parquet"], check=True, capture_output=True)
+from departures.pipelines.replay import requests
+scored = parquet.read_table("/tmp/all.parquet")["prediction"].slice(0, 20).to_pylist()
+print(json.dumps([requests(held, rows), scored]))
+"""
+
+
+def test_a_preview_works_before_the_first_up(lab: Lab) -> None:
+    assert "to create" in lab.infra("preview").stdout
+
+
+def test_the_model_that_a_pod_trained_is_in_the_clusters_registry(service: Lab) -> None:
+    found = service.python(
+        "from mlflow import MlflowClient; import os\n"
+        "[found] = MlflowClient(os.environ['ML_TRACKING_URI']).search_model_versions()\n"
+        "print(found.name, found.version)"
+    )
+    assert found.split() == ["departures", "1"]
+
+
+def test_two_pods_answer_as_the_batch_scorer_does(service: Lab) -> None:
+    rows, scored = json.loads(service.python(SCORED))
+    with service.load(0) as load:
+        answers = {load.ask(rows).read() for _ in range(10)}
+    predictions = {json.dumps(json.loads(answer)["predictions"]) for answer in answers}
+    assert json.loads(predictions.pop()) == pytest.approx(scored, abs=1e-6)
+    assert not predictions
+    assert len(service.ready()) == 2
+
+
+def test_nobody_is_answered_without_a_key(service: Lab) -> None:
+    with service.load(0) as load:
+        load.key = "wrong"
+        assert load.ask([service.row]).status == 403
+
+
+def test_a_second_up_changes_nothing(service: Lab) -> None:
+    started = time.monotonic()
+    service.done("up", "--expect-no-changes")
+    print(f"no-change up of both stacks: {time.monotonic() - started:.1f} s")
+
+
+def test_the_outputs_keep_the_contract(service: Lab) -> None:
+    found = json.loads(service.done("outputs", "--json"))
+    assert found["target"] == "kubernetes"
+    assert found["tracking_uri"] == f"http://tracking.{service.namespace}.svc:5000"
+    assert found["ci_identity"] == f"{service.namespace}/ci"
+
+
+def test_another_image_and_back_lose_no_request(service: Lab) -> None:
+    before = set(service.ready())
+    with service.load() as load:
+        for image in (service.next_image, service.settings["image"]):
+            service.done("up", image=image)
+            service.kubectl("rollout", "status", "deployment/serving", "--timeout=120s")
+        time.sleep(2)
+    assert load.failed == []
+    assert len(load.answered) > 100
+    assert not before & set(service.ready())
+
+
+def test_a_pod_that_is_killed_loses_no_captured_prediction(service: Lab) -> None:
+    with service.load() as load:
+        time.sleep(1)
+        service.kill(service.ready()[0])
+        time.sleep(2)
+        service.kubectl("delete", "pod", service.ready()[-1], "--wait=false")
+        time.sleep(6)
+    assert len(load.answered) > 100
+    until(lambda: set(load.answered) <= set(json.loads(service.python(CAPTURED))), 60, "every answer captured")
+
+
+def test_it_scales_up_under_load_and_down_again(service: Lab) -> None:
+    service.done("up", replicas=1, maxReplicas=3)
+    until(lambda: len(service.pods()) == 1, 120, "one pod at rest")
+    with service.load(8):
+        until(lambda: len(service.ready()) > 1, 180, "more pods under load")
+    until(lambda: len(service.pods()) == 1, 240, "one pod again")
+
+
+def test_what_was_deleted_is_found_and_made_again(service: Lab) -> None:
+    service.kubectl("delete", "service/serving", "cronjob/train", "networkpolicy/dns", "role/ci", "deployment/online")
+    ended = service.infra("preview", "--refresh", "--expect-no-changes")
+    assert ended.returncode == 3, tail(ended)
+    service.done("up")
+    service.kubectl("get", "service/serving", "cronjob/train", "networkpolicy/dns", "role/ci", "deployment/online")
+    service.done("up", "--expect-no-changes")
+
+
+def test_no_secret_stands_in_the_state_or_in_the_manifests(service: Lab) -> None:
+    secrets = [service.secret(key) for key in ("store-secret", "database-password", "online-password", "api-key")]
+    secrets.append(service.secret("signing-private").splitlines()[1])
+    state = b"".join(path.read_bytes() for path in (service.project / "var").rglob("*") if path.is_file())
+    others = service.kubectl("get", "all,configmap,networkpolicy,role", "--output", "json")
+    for secret in secrets:
+        assert secret.encode() not in state
+        assert secret not in others
+
+
+def test_after_down_nothing_is_left(service: Lab) -> None:
+    service.done("down")
+    namespaces = json.loads(service.cluster.kubectl("get", "namespaces", "--output", "json"))["items"]
+    assert service.namespace not in {each["metadata"]["name"] for each in namespaces}
