@@ -46,7 +46,7 @@ def main(environment: str, settings: dict[str, Any]) -> None:
 
     prerequisites.check = lambda *_, **__: None
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def programs() -> None:
         platform, arguments = stack.part("platform")
         platform(arguments)
