@@ -65,11 +65,11 @@ class ModelService(pulumi.ComponentResource):
         )
         k8s.policy.v1.PodDisruptionBudget(
             "serving-budget",
-            metadata={**meta, "annotations": {}},
+            metadata={key: value for key, value in meta.items() if key != "annotations"},
             spec={"max_unavailable": 1, "selector": {"match_labels": selector}},
             opts=mine,
         )
-        self._scale(args, {**meta, "annotations": meta["annotations"]}, mine)
+        self._scale(args, meta, mine)
         self.address = f"serving.{app.namespace}.svc"
         self.register_outputs({"address": self.address})
 
