@@ -31,6 +31,10 @@ class Cluster:
         assert self.run, "images of a cluster that was there before come from its registry"
         script(self.run, "load", *map(str, archives))
 
+    def tag(self, old: str, new: str) -> None:
+        assert self.run, "images of a cluster that was there before come from its registry"
+        script(self.run, "tag", old, new)
+
     def kill(self, container: str) -> None:
         assert self.run, "a container is killed from its node, which we do not have"
         script(self.run, "kill", container)

@@ -58,8 +58,8 @@ def lab(cluster: Cluster, image: Image, project: Path, tmp_path_factory: pytest.
     """The project on the cluster; nothing applied yet."""
     home = plugins(project / "infra" / ".venv", tmp_path_factory.mktemp("pulumi"))
     folder = tmp_path_factory.mktemp("images")
-    next_image = images.successor(image, folder / "next.tar")
-    cluster.load(images.archived(image, folder / "image.tar"), folder / "next.tar", images.servers())
+    cluster.load(images.archived(image, folder / "image.tar"), images.servers())
+    cluster.tag(image.tag, f"{image.tag}-next")
     shutil.rmtree(folder)
     settings = {
         "image": image.tag,
@@ -68,9 +68,10 @@ def lab(cluster: Cluster, image: Image, project: Path, tmp_path_factory: pytest.
         "onlineImage": images.SERVERS,
         "servingCpu": "100m",
         "servingMemory": "512Mi",
+        "maxReplicas": 2,
         "calmSeconds": 5,
     }
-    return Lab(cluster, project, home, settings, next_image=next_image)
+    return Lab(cluster, project, home, settings, next_image=f"{image.tag}-next")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Images for the cluster without a hub: the project's, a second one of it, and the servers from Debian's packages."""
+"""Images for the cluster without a hub: the project's, and the servers from Debian's packages."""
 
 import hashlib
 import subprocess
@@ -19,16 +19,6 @@ def archived(image: Image, file: Path) -> Path:
     """A project's image as a docker archive."""
     buildah("push", "--quiet", image.tag, f"docker-archive:{file}:{image.tag}")
     return file
-
-
-def successor(image: Image, file: Path) -> str:
-    """The archive of another version of the image, which does the same; its name."""
-    name = f"{image.tag}-next"
-    container = buildah("from", "--pull-never", image.tag)
-    buildah("config", "--env", "ML_RELEASE=next", container)
-    buildah("commit", "--quiet", "--rm", container, name)
-    buildah("push", "--quiet", name, f"docker-archive:{file}:{name}")
-    return name
 
 
 def servers() -> Path:

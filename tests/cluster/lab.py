@@ -32,7 +32,7 @@ class Lab:
     settings: dict[str, Any]
     namespace: str = "departures-dev"
     next_image: str = ""
-    """Another image that does the same."""
+    """The same image under another name: a new version, as far as the cluster knows."""
     row: dict[str, Any] = field(default_factory=dict)
     """A row to ask with."""
 

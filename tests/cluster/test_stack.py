@@ -2,8 +2,10 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster.lab import Lab, until
 from tests.projects import tail
@@ -119,6 +121,69 @@ def test_no_secret_stands_in_the_state_or_in_the_manifests(service: Lab) -> None
     for secret in secrets:
         assert secret.encode() not in state
         assert secret not in others
+
+
+def test_an_image_that_is_not_there_is_one_sentence_and_the_old_pods_answer(service: Lab) -> None:
+    ended = service.infra("up", image="localhost/nowhere:1")
+    assert ended.returncode != 0
+    [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
+    assert "localhost/nowhere:1" in sentence
+    with service.load(0) as load:
+        assert load.ask([service.row]).status == 200
+    service.kubectl("rollout", "status", "deployment/tracking", "--timeout=5s")
+
+
+def test_a_quota_that_is_too_small_is_one_sentence(service: Lab) -> None:
+    ended = service.infra("up", image=service.next_image, quota={"pods": "1"})
+    assert ended.returncode != 0
+    [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
+    assert "exceeded quota" in sentence
+    service.done("up")
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence(service: Lab, tmp_path: Path) -> None:
+    config = yaml.safe_load(service.cluster.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    ended = service.infra("preview", kubeconfig=str(tmp_path / "config"))
+    assert ended.returncode != 0
+    [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
+    assert "https://127.0.0.1:1 does not answer" in sentence
+
+
+def test_what_the_cluster_lacks_is_one_sentence(service: Lab) -> None:
+    for settings, lacking in (
+        ({"alerts": True}, "Prometheus operator"),
+        (
+            {"route": "gateway", "routeHost": "x.example", "gateway": "a/b"},
+            "Gateway API",
+        ),
+    ):
+        ended = service.infra("preview", **settings)
+        assert ended.returncode != 0
+        assert lacking in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [
+        ("business-stakeholder", "list jobs", "get pods/log"),
+        ("data-scientist", "create jobs", "patch deployments"),
+        ("devops-engineer", "patch deployments", "get secrets"),
+        ("ml-engineer", "create jobs", "create rolebindings"),
+        ("solution-architect", "list networkpolicies", "create jobs"),
+    ],
+)
+def test_a_role_may_what_it_is_for_and_no_more(service: Lab, role: str, may: str, may_not: str) -> None:
+    group = [f"--as-group={service.namespace}:{role}", "--as=somebody"]
+    assert service.kubectl("auth", "can-i", *may.split(), *group).strip() == "yes"
+    with pytest.raises(AssertionError, match="no"):
+        service.kubectl("auth", "can-i", *may_not.split(), *group)
+
+
+def test_a_pod_that_is_not_restricted_is_not_admitted(service: Lab) -> None:
+    with pytest.raises(AssertionError, match="violates PodSecurity"):
+        service.kubectl("run", "bad", "--image=slipway.test/pause:1", "--privileged")
 
 
 def test_after_down_nothing_is_left(service: Lab) -> None:
