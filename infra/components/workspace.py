@@ -18,7 +18,7 @@ def workspace(infra: Path, home: Path, program: str, environment: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     project = yaml.safe_load((infra / program / "Pulumi.yaml").read_text(encoding="utf-8"))
     project |= {"main": os.path.relpath(infra / program, folder), "stackConfigDir": "."}
-    project["runtime"]["options"]["virtualenv"] = os.path.relpath(infra / ".venv", folder)
+    project["runtime"]["options"]["virtualenv"] = str((infra / ".venv").absolute())
     _write(folder / "Pulumi.yaml", project)
     name = f"Pulumi.{environment}.yaml"
     stack = yaml.safe_load((infra / name).read_text(encoding="utf-8")) or {}
