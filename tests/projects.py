@@ -16,7 +16,7 @@ QUIET = {"MAKEFLAGS": "", "PYTHONWARNINGS": "ignore"}
 
 def a_ready_project(factory: pytest.TempPathFactory, template: Path) -> Path:
     """Render the default project and run `make setup` in it, once for all workers."""
-    shared = factory.getbasetemp().parent
+    shared = shared_folder(factory)
     project = shared / "ready-project"
     with FileLock(shared / "ready-project.lock"):
         if not (project / "ready").exists():
@@ -29,6 +29,12 @@ def a_ready_project(factory: pytest.TempPathFactory, template: Path) -> Path:
             (project / ".git" / "info" / "exclude").write_text("ready\n")
             (project / "ready").touch()
     return project
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """What the workers of this run have in common; a run without workers shares with nobody."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def copy(project: Path, folder: Path) -> Path:

@@ -49,6 +49,18 @@ def keys(kind: type) -> list[Key]:
     ]
 
 
+def table(kind: type) -> str:
+    """The keys as a Markdown table, for README.md."""
+    rows = [f"| `{NAMESPACE}:{one.name}` | {_said(one)} | {one.about} |" for one in keys(kind)]
+    return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows])
+
+
+def _said(one: Key) -> str:
+    if one.default is MISSING:
+        return "must be given"
+    return f"`{one.default}`" if one.default not in ("", {}, [], ()) else "empty"
+
+
 def camel(name: str) -> str:
     return re.sub(r"_(.)", lambda found: found[1].upper(), name)
 

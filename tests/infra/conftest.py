@@ -9,14 +9,14 @@ import pytest
 from filelock import FileLock
 
 from tests.infra.local import Local, make_engine
-from tests.projects import a_ready_project
+from tests.projects import a_ready_project, shared_folder
 
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     """The ready project, its infra environment installed, and the engine: built in CI, asked for elsewhere."""
     ready = a_ready_project(tmp_path_factory, template)
-    with FileLock(tmp_path_factory.getbasetemp().parent / "engine.lock"):
+    with FileLock(shared_folder(tmp_path_factory) / "engine.lock"):
         missing = make_engine(ready, may_build="CI" in os.environ)
     if missing:
         pytest.skip(missing)

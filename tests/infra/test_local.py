@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.infra.local import NAMES, Local, get, kill_after
+from tests.infra.local import NAMES, Local, ask, kill_after
 from tests.projects import tail
 
 
@@ -20,8 +20,8 @@ def test_an_environment_from_its_first_preview_to_its_end(local: Local) -> None:
     made = local.outputs()
     assert made["contract_version"] == "1"
     assert made["target"] == "local"
-    assert get(made["tracking_uri"] + "/health")[0] == 200
-    assert get(made["serving_url"] + "/health/live")[0] == 200
+    assert ask(made["tracking_uri"] + "/health")[0] == 200
+    assert ask(made["serving_url"] + "/health/live")[0] == 200
     assert local.leaders() == sorted(NAMES)
     told = local.done("env")
     assert f"export ML_SERVING_URL={made['serving_url']}\n" in told
@@ -44,7 +44,7 @@ def test_an_environment_from_its_first_preview_to_its_end(local: Local) -> None:
     local.done("up")
     assert local.leaders() == sorted(NAMES)
     assert local.outputs() == made
-    assert get(made["serving_url"] + "/health/live")[0] == 200
+    assert ask(made["serving_url"] + "/health/live")[0] == 200
 
     listening = [found for process in local.alive() for found in process.net_connections() if found.status == "LISTEN"]
     assert {found.laddr.ip for found in listening} == {"127.0.0.1"}
