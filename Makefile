@@ -20,7 +20,7 @@ check: setup ## Lint and type-check the tools and the tests
 test: setup ## Run all tests
 	$(RUN) pytest -n 2 tests
 
-test-%: setup ## Run one folder of tests: static render update project loop ci
+test-%: setup ## Run one folder of tests: static render update project loop ci infra cluster
 	$(RUN) pytest -n 2 tests/$*
 
 demo: ## Generate a project into build/demo and run its whole loop

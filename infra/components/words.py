@@ -14,9 +14,8 @@ SENTENCES = {
     r"the stack is currently locked": "Another command works on this environment; wait for it, or pulumi cancel.",
     r"no space left on device|database or disk is full": "The disk is full; free some space and run the command again.",
 }
-
-
-VAIN = r"(update|preview|destroy|refresh) failed|Program failed"
+VAIN = r"(update|preview|destroy|refresh) failed|Program failed|an unhandled error occurred"
+"""Errors that only say that there was one."""
 
 
 def readable(lines: Iterable[str]) -> Iterator[str]:
@@ -43,9 +42,7 @@ def sentence(said: str) -> str:
     if refusals := re.findall(rf"{REFUSAL}(.+)", said):
         return str(refusals[-1])
     errors = [found.strip() for found in re.findall(r"^\s*error:\s*(.+)$", said, re.MULTILINE)]
-    useful = [
-        error for error in errors if not re.match(r"(update|preview|destroy|refresh) failed|Program failed", error)
-    ]
+    useful = [error for error in errors if not re.match(VAIN, error)]
     last = said.strip().splitlines()[-1:] or ["the engine ended without a word"]
     return (useful or errors or last)[-1]
 

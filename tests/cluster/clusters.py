@@ -24,7 +24,7 @@ class Cluster:
         command = [_kubectl(self), "--kubeconfig", str(self.kubeconfig), *words]
         environment = os.environ | {"NO_PROXY": "*", "no_proxy": "*"}
         ended = subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=environment)
-        assert ended.returncode == 0, f"kubectl {' '.join(words)}: {ended.stderr}"
+        assert ended.returncode == 0, f"kubectl {' '.join(words)}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 
     def load(self, *archives: Path) -> None:
@@ -36,7 +36,8 @@ class Cluster:
         script(self.run, "tag", old, new)
 
     def kill(self, container: str) -> None:
-        assert self.run, "a container is killed from its node, which we do not have"
+        if not self.run:
+            pytest.skip("a container is killed from its node, which is out of reach")
         script(self.run, "kill", container)
 
 

@@ -5,14 +5,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.cluster import images
 from tests.cluster.clusters import Cluster, script, up
 from tests.cluster.lab import Lab, until
 from tests.cluster.plugin import plugins
-from tests.images import Image, an_image
+from tests.images import an_image
+from tests.infra.local import make_engine
 from tests.projects import done
 from tests.rendering import ROOT, render
 
@@ -27,13 +30,12 @@ print(json.dumps(requests(held, rows)[0]))
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Image:
-    return an_image(tmp_path_factory, template)
-
-
-@pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Our own cluster, gone afterwards. SLIPWAY_KUBECONFIG: another, whose images SLIPWAY_SETTINGS (a file) names."""
+    """Our own cluster, gone afterwards; or the one of SLIPWAY_KUBECONFIG.
+
+    For that one the JSON file SLIPWAY_SETTINGS names images it can pull: image, nextImage (another tag of it), and
+    storeImage, databaseImage, onlineImage where the defaults cannot be had.
+    """
     if given := os.environ.get("SLIPWAY_KUBECONFIG"):
         yield Cluster(Path(given))
         return
@@ -49,29 +51,40 @@ def cluster() -> Iterator[Cluster]:
 def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     """A project for Kubernetes, with the environment of its programs."""
     made = render(template, tmp_path_factory.mktemp("cluster") / "project", target="kubernetes")
-    done(made, str(ROOT / "tools" / "uv"), "sync", "--quiet", "--frozen", "--project", "infra", "--group", "kubernetes")
+    _install(made)
     return made
 
 
+def _install(project: Path) -> None:
+    uv = str(ROOT / "tools" / "uv")
+    done(project, uv, "sync", "--quiet", "--frozen", "--project", "infra", "--group", "kubernetes")
+
+
 @pytest.fixture(scope="session")
-def lab(cluster: Cluster, image: Image, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def engine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The Pulumi engine: built in CI, asked for elsewhere."""
+    with FileLock(tmp_path_factory.getbasetemp().parent / "engine.lock"):
+        missing = make_engine(project, may_build="CI" in os.environ)
+    if missing:
+        pytest.skip(missing)
+    _install(project)  # looking for the engine took the target's packages away
+
+
+@pytest.fixture(scope="session")
+def lab(engine: None, cluster: Cluster, project: Path, tmp_path_factory: pytest.TempPathFactory, template: Path) -> Lab:
     """The project on the cluster; nothing applied yet."""
     home = plugins(project / "infra" / ".venv", tmp_path_factory.mktemp("pulumi"))
+    settings: dict[str, Any] = {"servingCpu": "100m", "servingMemory": "512Mi", "maxReplicas": 2, "calmSeconds": 5}
+    if not cluster.run:
+        settings |= json.loads(Path(os.environ["SLIPWAY_SETTINGS"]).read_text())
+        return Lab(cluster, project, home, settings, next_image=settings.pop("nextImage"))
+    image = an_image(tmp_path_factory, template)
     folder = tmp_path_factory.mktemp("images")
     cluster.load(images.archived(image, folder / "image.tar"), images.servers())
     cluster.tag(image.tag, f"{image.tag}-next")
     shutil.rmtree(folder)
-    settings = {
-        "image": image.tag,
-        "storeImage": "slipway.test/versitygw:1",
-        "databaseImage": images.SERVERS,
-        "onlineImage": images.SERVERS,
-        "servingCpu": "100m",
-        "servingMemory": "512Mi",
-        "maxReplicas": 2,
-        "calmSeconds": 5,
-    }
-    return Lab(cluster, project, home, settings, next_image=f"{image.tag}-next")
+    servers = {"storeImage": "slipway.test/versitygw:1", "databaseImage": images.SERVERS, "onlineImage": images.SERVERS}
+    return Lab(cluster, project, home, {"image": image.tag} | settings | servers, next_image=f"{image.tag}-next")
 
 
 @pytest.fixture(scope="session")

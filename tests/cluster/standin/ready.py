@@ -1,6 +1,7 @@
 """Waiting until an applied object does what it is for, and saying why it does not."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from .api import Api, ApiError
@@ -19,12 +20,15 @@ def wait(api: Api, live: dict[str, Any]) -> dict[str, Any]:
     judge = JUDGES.get(live["kind"])
     if judge is None or notes.get("pulumi.com/skipAwait") == "true":
         return live
+    since = datetime.now(UTC).replace(microsecond=0)
     end = time.monotonic() + float(notes.get("pulumi.com/timeoutSeconds", SECONDS))
     while not judge(live):
-        if reason := _hopeless(api, live):
+        if reason := _hopeless(api, live, since):
             raise ApiError(422, reason)
         if time.monotonic() > end:
-            raise ApiError(422, f"{_title(live)} was not ready in time: {_last_event(api, live) or 'no reason known'}")
+            raise ApiError(
+                422, f"{_title(live)} was not ready in time: {_last_event(api, live, since) or 'no reason known'}"
+            )
         time.sleep(0.3)
         found = api.read(live)
         if found is None:
@@ -56,7 +60,7 @@ def _job(live: dict[str, Any]) -> bool:
 JUDGES = {"Deployment": _deployment, "StatefulSet": _stateful_set, "Job": _job}
 
 
-def _hopeless(api: Api, live: dict[str, Any]) -> str:
+def _hopeless(api: Api, live: dict[str, Any], since: datetime) -> str:
     """Why no pod of the object will come up, or an empty string."""
     namespace, labels = live["metadata"]["namespace"], live["spec"]["selector"]["matchLabels"]
     for pod in api.of(namespace, "pods", ",".join(f"{k}={v}" for k, v in labels.items())):
@@ -66,19 +70,26 @@ def _hopeless(api: Api, live: dict[str, Any]) -> str:
             if waiting.get("reason") in HOPELESS:
                 reason = f"{waiting['reason']}: {waiting.get('message', '')}"
                 return f"{_title(live)}: container {container['name']} cannot start: {reason}"
-    event = _last_event(api, live)
+    event = _last_event(api, live, since)
     return event if "exceeded quota" in event or "violates PodSecurity" in event else ""
 
 
-def _last_event(api: Api, live: dict[str, Any]) -> str:
+def _last_event(api: Api, live: dict[str, Any], since: datetime) -> str:
+    """The newest warning about the object, unless it is older than this wait."""
     name = live["metadata"]["name"]
     warnings = [
         event
         for event in api.of(live["metadata"]["namespace"], "events")
-        if event["type"] == "Warning" and event["involvedObject"].get("name", "").startswith(name)
+        if event["type"] == "Warning"
+        and event["involvedObject"].get("name", "").startswith(name)
+        and _at(event) >= since
     ]
-    warnings.sort(key=lambda event: event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
+    warnings.sort(key=_at)
     return f"{_title(live)}: {warnings[-1]['message']}" if warnings else ""
+
+
+def _at(event: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(event.get("lastTimestamp") or event["metadata"]["creationTimestamp"])
 
 
 def _title(live: dict[str, Any]) -> str:
