@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.cache import folder
 
@@ -64,17 +65,23 @@ def unavailable() -> str:
 
 def up(run: Path) -> Cluster:
     """Start a cluster of our own. Skips where that cannot be."""
-    if reason := unavailable():
-        pytest.skip(reason)
+    _built()
     return Cluster(Path(script(run, "up")), run)
 
 
 def program(name: str) -> Path:
     """One of the programs that the cluster is built of, built when it is missing."""
+    _built()
+    return folder("cluster") / "bin" / name
+
+
+def _built() -> None:
     if reason := unavailable():
         pytest.skip(reason)
-    script(Path("/nonexistent"), "build")
-    return folder("cluster") / "bin" / name
+    nowhere = Path("/nonexistent")
+    with FileLock(folder("locks") / "apt.lock"):  # one installation at a time, whoever wants it
+        script(nowhere, "packages")
+    script(nowhere, "build")
 
 
 def _kubectl(cluster: Cluster) -> str:
