@@ -19,7 +19,7 @@ def test_the_readme_leads_to_a_prediction(project: Path, monkeypatch: pytest.Mon
     local = Local(project)
     try:
         done(project, *up.split())
-        script = f'set -eu; export PATH="$PWD/tools:$PATH"; {env}; {promote}; env | grep ^ML_SERVING_URL='
+        script = f"set -eu; {env}; tools/{promote}; env | grep ^ML_SERVING_URL="
         ended = subprocess.run(["sh", "-c", script], cwd=project, env=local.variables, capture_output=True, text=True)
         assert ended.returncode == 0, tail(ended)
         (url,) = re.findall(r"ML_SERVING_URL=(\S+)", ended.stdout)

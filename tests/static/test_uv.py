@@ -86,3 +86,10 @@ def test_an_install_that_was_stopped_is_begun_again(project: Path) -> None:
     asked(project)
     program(project / "path" / "python3", ONLINE)
     assert asked(project).stdout == "uv 9.9 of the index, asked sync\n"
+
+
+def test_with_its_own_folder_on_path_it_does_not_find_itself(project: Path) -> None:
+    program(project / "path" / "python3", ONLINE)
+    settings = {"PATH": f"{project / 'tools'}:{project / 'path'}", "HOME": os.devnull}
+    ended = subprocess.run([project / "tools" / "uv", "sync"], env=settings, capture_output=True, text=True, timeout=20)
+    assert ended.stdout == "uv 9.9 of the index, asked sync\n"
