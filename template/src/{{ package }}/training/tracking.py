@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ from ..settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+PATIENCE = 4.0
+"""Seconds in which a tracking server has to say anything; MLflow itself waits for minutes."""
 
 
 class Run:
@@ -57,9 +62,16 @@ def run(settings: Settings, experiment: str) -> Iterator[Run]:
         mlflow.set_terminated(started, "FINISHED")
 
 
+def reach(settings: Settings) -> None:
+    """Raises StoreError when the tracking server does not answer; asked once, a database never."""
+    if _is_server(settings):
+        _reached(settings.tracking)
+
+
 @contextmanager
 def client(settings: Settings) -> Iterator["MlflowClient"]:
     """MLflow's client for tracking and registry; what it cannot do becomes one sentence, without passwords."""
+    reach(settings)
     quiet()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -73,6 +85,9 @@ def client(settings: Settings) -> Iterator["MlflowClient"]:
             raise MlflowException(str(error)) from error
         yield made
     except (MlflowException, SQLAlchemyError) as error:
+        if _is_server(settings):
+            # Gone in the middle: that says more than how MLflow noticed.
+            _answers(settings.tracking)
         address, reason = (_without_password(text) for text in (settings.tracking, str(error).split("\n", 1)[0]))
         raise StoreError(f"MLflow at {address} said: {reason.strip(' .')}. Check ML_TRACKING_URI.") from None
 
@@ -85,6 +100,31 @@ def quiet() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _is_server(settings: Settings) -> bool:
+    return settings.tracking.startswith(("http://", "https://"))
+
+
+def _answers(address: str) -> None:
+    """Ask whether anything is there. Any answer will do, so which certificate it shows is left to MLflow's settings."""
+    import httpx
+
+    try:
+        # Without the address's password: whoever answers is not known yet.
+        url = httpx.URL(address).copy_with(userinfo=b"", path="/health")
+        httpx.get(url, timeout=PATIENCE, verify=False)  # noqa: S501
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        if "[SSL" in str(error):
+            # It is there, and may want the certificate MLflow was given.
+            return
+        raise StoreError(
+            f"ML_TRACKING_URI={_without_password(address)}: no tracking server answers there ({error}). "
+            "Start it, or correct ML_TRACKING_URI."
+        ) from None
+
+
+_reached = cache(_answers)
 
 
 def _experiment(client: "MlflowClient", settings: Settings, name: str) -> str:
@@ -103,7 +143,7 @@ def _experiment(client: "MlflowClient", settings: Settings, name: str) -> str:
 
 def _artifacts(settings: Settings, name: str) -> str | None:
     """Beside a local database; a server has its own place. Left alone, MLflow would write into the current folder."""
-    if settings.tracking.startswith(("http://", "https://")):
+    if _is_server(settings):
         return None
     return (settings.home / "artifacts" / name).resolve().as_uri()
 

@@ -82,6 +82,8 @@ def train(
     """
     from .tune import tuned
 
+    # Before the fit, which may take hours.
+    tracking.reach(settings)
     chosen = tuned(store, contract.name) if params is None else params
     made = make(contract, stored(store), settings, chosen, shuffle_labels)
     with tracking.run(settings, contract.name) as run:
