@@ -12,6 +12,7 @@ import pytest
 
 from tests.ci.checkers import hadolint
 from tests.images import Image, a_container, build, unpacked, until, writable
+from tests.projects import done
 from tests.rendering import ROOT
 
 ASK = """
@@ -84,6 +85,15 @@ def test_it_holds_neither_tests_nor_tools_nor_caches(root: tuple[Path, dict[str,
     assert held == {".venv", "contract.yaml", "data", "gates.yaml", "pyproject.toml", "roles.yaml", "src", "uv.lock"}
     assert not (root[0] / "root" / ".cache" / "uv").exists()
     assert not list((root[0] / "app" / ".venv" / "lib").glob("*/site-packages/pytest"))
+
+
+def test_its_parts_are_listed_and_without_a_repository_it_stays_here(image: Image) -> None:
+    done(image.project, "make", "sbom")
+    parts = json.loads((image.project / "var" / "sbom.json").read_text())
+    assert parts["bomFormat"] == "CycloneDX"
+    assert {"scikit-learn", "onnxruntime", "mlflow"} <= {part["name"] for part in parts["components"]}
+    assert "pytest" not in {part["name"] for part in parts["components"]}
+    assert "stays on this machine" in done(image.project, "make", "push", "IMAGE_REPOSITORY=")
 
 
 def test_the_size_is_told_and_not_absurd(image: Image) -> None:

@@ -183,3 +183,10 @@ def test_what_the_systems_share_is_the_same() -> None:
     problem = (TEMPLATE / ".github" / "ISSUE_TEMPLATE" / "problem.md").read_text()
     assert problem.endswith((TEMPLATE / ".gitlab" / "issue_templates" / "problem.md").read_text().lstrip())
     assert "verdict" in model
+
+
+def test_the_hook_before_a_commit_is_make_check() -> None:
+    file = TEMPLATE / ".pre-commit-config.yaml"
+    assert checkers.prek(TEMPLATE, "validate-config", str(file)).returncode == 0
+    [hooks] = [repository["hooks"] for repository in yaml.safe_load(file.read_text())["repos"]]
+    assert [hook["entry"] for hook in hooks] == ["make check"]
