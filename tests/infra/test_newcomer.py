@@ -1,5 +1,6 @@
 """The README's section on environments, word for word."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,16 @@ import pytest
 
 from tests.infra.local import Local, ask
 from tests.projects import done, tail
+
+ROW = {
+    "scheduled": "2013-06-01T12:00:00Z",
+    "origin": "JFK",
+    "dest": "BOS",
+    "carrier": "B6",
+    "distance": 187,
+    "scheduled_minutes": 60,
+    "seats": 100,
+}
 
 
 def test_the_readme_leads_to_a_prediction(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -23,7 +34,7 @@ def test_the_readme_leads_to_a_prediction(project: Path, monkeypatch: pytest.Mon
         ended = subprocess.run(["sh", "-c", script], cwd=project, env=local.variables, capture_output=True, text=True)
         assert ended.returncode == 0, tail(ended)
         (url,) = re.findall(r"ML_SERVING_URL=(\S+)", ended.stdout)
-        body = b'{"dataframe_records": [{"scheduled": "2013-06-01T12:00:00Z", "origin": "JFK", "carrier": "AA"}]}'
+        body = json.dumps({"dataframe_records": [ROW]}).encode()
         status, answer = ask(url + "/invocations", body)
         assert (status, b"predictions" in answer) == (200, True)
         done(project, *down.split())
