@@ -1,12 +1,13 @@
 """Waiting until an applied object does what it is for, and saying why it does not."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .api import Api, ApiError
 
 SECONDS = 120
+PATIENCE = timedelta(seconds=10)
 HOPELESS = ("ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "ImagePullBackOff")
 """States of a container that waiting does not mend."""
 
@@ -70,6 +71,8 @@ def _hopeless(api: Api, live: dict[str, Any], since: datetime) -> str:
             if waiting.get("reason") in HOPELESS:
                 reason = f"{waiting['reason']}: {waiting.get('message', '')}"
                 return f"{_title(live)}: container {container['name']} cannot start: {reason}"
+    if datetime.now(UTC) - since < PATIENCE:
+        return ""  # a quota that was just raised counts a moment later
     event = _last_event(api, live, since)
     return event if "exceeded quota" in event or "violates PodSecurity" in event else ""
 
