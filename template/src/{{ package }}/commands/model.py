@@ -61,7 +61,7 @@ def promote(
     override: Annotated[bool, typer.Option(help="Promote although the gate rejected; needs --reason.")] = False,
     json: Json = False,
 ) -> None:
-    """Make a model version the champion; serving switches without a restart."""
+    """Make a model version the champion, judged and registered first if it is not; serving switches by itself."""
     from ..pipelines.run import run as run_step
     from ..pipelines.telling import Progress, deployment
     from ..registry import promote as registry
@@ -69,7 +69,8 @@ def promote(
     context = context_of(by, reason, override=override or None, challenger=challenger)
     if version is None:
         with Progress(silent=json) as progress:
-            record = run_step(context, "promote", progress)
+            # What was trained last is judged and promoted; edits since then are for `ml run`.
+            record = run_step(context, "promote", progress, settled="train")
         if json:
             show_json(record.output)
         return

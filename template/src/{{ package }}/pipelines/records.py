@@ -11,6 +11,7 @@ from ..store import Store
 class Record(msgspec.Struct, frozen=True):
     """`stamp` names this run of the step; `after` is the stamp of the upstream run it used. Seconds are wall time.
 
+    `inputs` is the fingerprint of what else it read, "" when that is nothing or not known.
     `text` is the output in one line for a person, `output` the same as plain data for the next step.
     """
 
@@ -20,6 +21,7 @@ class Record(msgspec.Struct, frozen=True):
     seconds: float
     text: str
     output: Any
+    inputs: str = ""
 
 
 def read(store: Store, step: str) -> Record | None:
@@ -27,10 +29,16 @@ def read(store: Store, step: str) -> Record | None:
     return None if raw is None else msgspec.json.decode(raw, type=Record)
 
 
-def write(store: Store, step: str, after: Record | None, seconds: float, output: Any) -> Record:
+def write(store: Store, step: str, after: Record | None, seconds: float, output: Any, inputs: str = "") -> Record:
     stamp = datetime.now(UTC).isoformat()
     record = Record(
-        step, stamp, after.stamp if after else None, round(seconds, 3), output.text(), msgspec.to_builtins(output)
+        step,
+        stamp,
+        after.stamp if after else None,
+        round(seconds, 3),
+        output.text(),
+        msgspec.to_builtins(output),
+        inputs,
     )
     store.write(_key(step), msgspec.json.format(msgspec.json.encode(record), indent=2))
     return record

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ProjectError
-from . import records
+from . import inputs, records
 from .steps import STEPS, Context
 
 Progress = Callable[[str, "records.Record | None"], None]
@@ -16,12 +16,15 @@ def quiet(step: str, record: "records.Record | None") -> None:
     """The progress nobody sees."""
 
 
-def run(context: Context, name: str, progress: Progress = quiet) -> records.Record:
-    """Run a step and what it needs. Raises ProjectError for an unknown name."""
+def run(context: Context, name: str, progress: Progress = quiet, settled: str | None = None) -> records.Record:
+    """Run a step and what it needs; the newest run of the step `settled`, if there is one, is taken as it is.
+
+    Raises ProjectError for an unknown name.
+    """
     if name not in STEPS:
         raise ProjectError(f"There is no step '{name}'; the steps are {', '.join(STEPS)}.")
     needs = STEPS[name].needs
-    upstream = _current(context, needs, progress) if needs else None
+    upstream = _current(context, needs, progress, settled) if needs else None
     return _run(context, name, upstream, progress)
 
 
@@ -40,20 +43,30 @@ def chain(context: Context, first: str, last: str, progress: Progress = quiet) -
     return outputs
 
 
-def _current(context: Context, name: str, progress: Progress) -> records.Record:
-    needs = STEPS[name].needs
-    upstream = _current(context, needs, progress) if needs else None
-    record = records.read(context.store, name)
-    if record is None or (upstream is not None and record.after != upstream.stamp):
+def _current(context: Context, name: str, progress: Progress, settled: str | None) -> records.Record:
+    step, record = STEPS[name], records.read(context.store, name)
+    if record is not None and name == settled:
+        return record
+    upstream = _current(context, step.needs, progress, settled) if step.needs else None
+    if record is None or _is_stale(context, name, record, upstream):
         plain = Context(context.settings, context.by, context.reason)
         return _run(plain, name, upstream, progress)
     return record
 
 
+def _is_stale(context: Context, name: str, record: records.Record, upstream: records.Record | None) -> bool:
+    if upstream is not None and record.after != upstream.stamp:
+        return True
+    step = STEPS[name]
+    return record.inputs not in ("", inputs.fingerprint(step.reads(context))) or not step.stands(context)
+
+
 def _run(context: Context, name: str, upstream: records.Record | None, progress: Progress) -> records.Record:
     progress(name, None)
     started = time.perf_counter()
+    # Before it runs: what is edited meanwhile was not read.
+    read = inputs.fingerprint(STEPS[name].reads(context))
     output = STEPS[name].run(context)
-    record = records.write(context.store, name, upstream, time.perf_counter() - started, output)
+    record = records.write(context.store, name, upstream, time.perf_counter() - started, output, read)
     progress(name, record)
     return record

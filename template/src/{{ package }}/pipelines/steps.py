@@ -11,7 +11,7 @@ from .. import contract as contracts
 from ..contract import Contract
 from ..settings import Settings
 from ..store import Store
-from . import records
+from . import inputs, records
 
 if TYPE_CHECKING:
     from ..registry.gates import Gates
@@ -46,13 +46,22 @@ class Context:
         return record.output if record else None
 
 
+def _stands(context: Context) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Step:
-    """One step: the step it needs before it (None: it can start), and what it does with a context."""
+    """One step: the step it needs before it (None: it can start), and what it does with a context.
+
+    `reads`: what else decides its result, as plain data. `stands`: whether what its last run made is still there.
+    """
 
     help: str
     needs: str | None
     run: Callable[[Context], Any]
+    reads: Callable[[Context], Any] = inputs.nothing
+    stands: Callable[[Context], bool] = _stands
 
 
 def _collect(context: Context) -> Any:
@@ -136,13 +145,19 @@ def _retrain(context: Context) -> Any:
 
 
 STEPS = {
-    "collect": Step("Read the sources into the store; rows it holds already are not added again.", None, _collect),
-    "validate": Step("Hold new rows against the contract; bad ones go to quarantine.", "collect", _validate),
-    "features": Step("Join every example with the features known at its time.", "validate", _features),
-    "train": Step("Fit the model and write its bundle.", "features", _train),
+    "collect": Step(
+        "Read the sources into the store; rows it holds already are not added again.", None, _collect, inputs.contract
+    ),
+    "validate": Step(
+        "Hold new rows against the contract; bad ones go to quarantine.", "collect", _validate, inputs.contract
+    ),
+    "features": Step("Join every example with the features known at its time.", "validate", _features, inputs.views),
+    "train": Step("Fit the model and write its bundle.", "features", _train, inputs.recipe),
     "evaluate": Step("Score the bundle, the baseline and the champion on the same rows.", "train", _evaluate),
-    "gate": Step("Judge the evaluation by gates.yaml.", "evaluate", _gate),
-    "register": Step("Sign the bundle and make it a model version, with the verdict.", "gate", _register),
+    "gate": Step("Judge the evaluation by gates.yaml.", "evaluate", _gate, inputs.limits),
+    "register": Step(
+        "Sign the bundle and make it a model version, with the verdict.", "gate", _register, stands=inputs.is_registered
+    ),
     "promote": Step("Make the candidate the champion; serving switches to it.", "register", _promote),
     "materialize": Step("Bring the newest feature values to the online store.", "validate", _materialize),
     "score": Step("Score rows in batch with the champion.", None, _score),

@@ -1,0 +1,54 @@
+"""What a step reads beside the step before it. When that has changed, its last run is out of date, as with make.
+
+New rows in a source are not looked for: that is reading it, which is what collect does when asked.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..training import bundle
+
+if TYPE_CHECKING:
+    from .steps import Context
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def nothing(context: "Context") -> Any:
+    """For a step that reads the store alone."""
+
+
+def contract(context: "Context") -> Any:
+    return context.contract
+
+
+def views(context: "Context") -> Any:
+    return context.contract, _sources("features")
+
+
+def recipe(context: "Context") -> Any:
+    return _sources("training/model.py"), context.settings.seed
+
+
+def limits(context: "Context") -> Any:
+    return context.gates
+
+
+def fingerprint(read: Any) -> str:
+    """ "" for nothing, else a sha256: of contents, so that another checkout or pod with the same files agrees."""
+    return "" if read is None else bundle.sha256(msgspec.json.encode(read, order="sorted"))
+
+
+def is_registered(context: "Context") -> bool:
+    """Whether the registry in use holds what was trained last; another server, or a new one, does not."""
+    from ..registry import catalog
+
+    return catalog.version_of(context.contract, context.settings, context.output("train")["digest"]) is not None
+
+
+def _sources(name: str) -> list[str]:
+    place = PACKAGE / name
+    files = sorted(place.glob("*.py")) if place.is_dir() else [place]
+    return [bundle.sha256(path.read_bytes()) for path in files]
