@@ -111,8 +111,7 @@ def main() -> int:
     parsed, more = parser.parse_known_args()
     try:
         config.check(HERE / f"Pulumi.{parsed.environment}.yaml", parsed.environment)
-        with pulumi.opened(parsed.environment, HERE) as environment:
-            COMMANDS[parsed.command](environment, more)
+        COMMANDS[parsed.command](pulumi.environment(parsed.environment, HERE), more)
     except (config.ConfigError, EngineError, pulumi.InfraError) as error:
         print(f"infra: {error}", file=sys.stderr)
         return error.code if isinstance(error, pulumi.InfraError) else 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.rendering import git, render
+from tests.rendering import ROOT, git, render
 
 QUIET = {"MAKEFLAGS": "", "PYTHONWARNINGS": "ignore"}
 """What a project's commands must not inherit from the make that runs these tests."""
@@ -62,6 +62,15 @@ def done(project: Path, *command: str, environment: Path | None = None) -> str:
     ended = run(project, *command, environment=environment)
     assert ended.returncode == 0, f"{' '.join(command)} ended with {ended.returncode}\n{tail(ended)}"
     return ended.stdout
+
+
+def keys_of_readme(project: Path, target: str) -> tuple[str, str]:
+    """The table of a target's configuration keys: in infra/README.md, and as the project's programs print it."""
+    code = f"from components import config; print(config.table(config.arguments('{target}')))"
+    python = project / "infra" / ".venv" / "bin" / "python"
+    ended = subprocess.run([python, "-c", code], cwd=project / "infra", capture_output=True, text=True, check=True)
+    text = (ROOT / "infra" / "README.md").read_text()
+    return text.split(f"<!-- {target} -->\n")[1].split(f"<!-- /{target} -->")[0], ended.stdout
 
 
 def tail(ended: subprocess.CompletedProcess[str], lines: int = 40) -> str:

@@ -15,11 +15,7 @@ T = TypeVar("T")
 NAMESPACE = "ml"
 ENVIRONMENTS = ("dev", "staging", "production")
 Target = Literal["local", "kubernetes"]
-TARGETS: dict[str, tuple[str, str]] = {
-    "local": ("components.local.arguments", "Arguments"),
-    "kubernetes": ("components.kubernetes.arguments", "Arguments"),
-}
-"""Where each target's keys are: a dataclass whose fields carry `about` (see `key`). Imported only when chosen."""
+TARGETS: tuple[str, ...] = get_args(Target)
 
 
 class ConfigError(ValueError):
@@ -67,9 +63,8 @@ def camel(name: str) -> str:
 
 @cache
 def arguments(target: str) -> type:
-    """The dataclass of a target's keys."""
-    module, name = TARGETS[target]
-    kind: type = getattr(import_module(module), name)
+    """The dataclass of a target's keys: its fields carry `about` (see `key`). Imported only when chosen."""
+    kind: type = import_module(f"components.{target}.arguments").Arguments
     return kind
 
 
@@ -78,13 +73,13 @@ def check(path: Path, environment: str) -> str:
     held = _held(path)
     target = held.pop("target", "local")
     if target not in TARGETS:
-        raise ConfigError(f"{path.name}: target is '{target}'; give one of {', '.join(get_args(Target))}")
+        raise ConfigError(f"{path.name}: target is '{target}'; give one of {', '.join(TARGETS)}")
     try:
         kind = arguments(target)
     except ModuleNotFoundError:
         raise ConfigError(
             f"{path.name}: target is '{target}', but its package is not installed; "
-            f"answer it with: make template-update ANSWERS='-d target={target}'"
+            f"answer it with: make template-update ARGS='-d target={target}'"
         ) from None
     known = {one.name: one for one in keys(kind)}
     for name, value in held.items():
@@ -103,13 +98,14 @@ def check(path: Path, environment: str) -> str:
 def read(kind: type[T], **given: Any) -> T:
     """The running stack's configuration as `kind`; `given` are the fields that are no keys. Raises ConfigError."""
     config = pulumi.Config(NAMESPACE)
+    texts = {camel(name) for name, hint in get_type_hints(kind).items() if hint is str}
     plain, secret = {}, {}
     for one in keys(kind):
         if one.secret:
             if (hidden := config.get_secret(one.name)) is not None:
                 secret[one.name] = hidden
         elif (text := config.get(one.name)) is not None:
-            plain[one.name] = text if _is_text(kind, one.name) else yaml.safe_load(text)
+            plain[one.name] = text if one.name in texts else yaml.safe_load(text)
     return _typed(kind, plain, given, secret)
 
 
@@ -149,11 +145,6 @@ def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: 
         return kind(**values, **hidden, **{name: value for name, value in given.items() if name in needed})
     except ValueError as error:
         raise ConfigError(f"{NAMESPACE}: {error}") from None
-
-
-def _is_text(kind: type, name: str) -> bool:
-    hints = get_type_hints(kind)
-    return any(camel(field_name) == name and hint is str for field_name, hint in hints.items())
 
 
 def _default(one: Any) -> Any:

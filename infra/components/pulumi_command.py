@@ -7,7 +7,6 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,9 +128,8 @@ def _lives(lock: Path) -> bool:
         return False
 
 
-@contextmanager
-def opened(name: str, folder: Path) -> Iterator[Environment]:
-    """The environment, with an engine and a backend. Raises EngineError when there is no engine."""
+def environment(name: str, folder: Path) -> Environment:
+    """The environment of that name, with an engine and a backend. Raises EngineError when there is no engine."""
     found = engine.find()
     if not found:
         raise engine.EngineError("Pulumi is missing; install it, or let this project fetch or build it: make engine")
@@ -143,7 +141,7 @@ def opened(name: str, folder: Path) -> Iterator[Environment]:
     variables.setdefault("PULUMI_BACKEND_URL", f"file://{home / 'state'}")
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & variables.keys():
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(home / "passphrase"))
-    yield Environment(name, folder, home, variables)
+    return Environment(name, folder, home, variables)
 
 
 def _passphrase(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.ci.checkers import checkov, kubernetes_validate
-from tests.rendering import ROOT
+from tests.projects import keys_of_readme
 
 SCRIPT = Path(__file__).with_name("manifests.py")
 DIGEST = f"@sha256:{'0' * 64}"
@@ -114,8 +114,5 @@ def test_a_wrong_setting_is_one_sentence(project: Path, environment: str, settin
 
 
 def test_the_table_of_keys_is_the_programs_own(project: Path) -> None:
-    code = "from components import config; print(config.table(config.arguments('kubernetes')))"
-    python = project / "infra" / ".venv" / "bin" / "python"
-    ended = subprocess.run([python, "-c", code], cwd=project / "infra", capture_output=True, text=True, check=True)
-    text = (ROOT / "infra" / "README.md").read_text()
-    assert text.split("<!-- kubernetes -->\n")[1].split("<!-- /kubernetes -->")[0] == ended.stdout
+    written, made = keys_of_readme(project, "kubernetes")
+    assert written == made

@@ -49,7 +49,6 @@ INPUTS = ("name", "command", "environment", "config", "health", "port", "seconds
 
 def _started(props: dict[str, Any], last: int = 0) -> dict[str, Any]:
     folder, name = Path(props["folder"]), props["name"]
-    folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{name}.port"
     if not last and kept.exists():
         last = int(kept.read_text())

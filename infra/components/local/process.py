@@ -35,7 +35,6 @@ class Running:
 
 def start(command: list[str], environment: dict[str, str], folder: Path, name: str, cwd: Path) -> Running:
     """Start the command in a session of its own, output to NAME.log. Raises RuntimeError when it ends at once."""
-    folder.mkdir(parents=True, exist_ok=True)
     record = folder / f"{name}.pid"
     record.unlink(missing_ok=True)
     with open(folder / f"{name}.log", "ab") as log:
