@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from components import config, contract
+from components import config, contract, words
 from components import pulumi_command as pulumi
 from components.engine import EngineError
 
@@ -21,7 +21,7 @@ PROGRAMS = ("platform", "serving")
 
 
 def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
-    """What `up` would do. With --expect-no-changes: exit code 3 when it would do something."""
+    """What `up` would do, and what is refused. With --expect-no-changes: exit code 3 when it would do something."""
     changes = None
     for program in PROGRAMS:
         environment.create(program)
@@ -29,7 +29,11 @@ def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
             environment.run(program, "preview", "--diff", *arguments)
         except pulumi.ChangesError as error:
             changes = error
+        except pulumi.RefusedError:
+            continue  # all of them are told at the end
     (environment.home / "preview.txt").write_text(environment.said)
+    if refused := words.refusal(environment.said):
+        raise pulumi.RefusedError(refused)
     if changes:
         raise changes
 
@@ -37,15 +41,24 @@ def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
 def up(environment: pulumi.Environment, arguments: list[str]) -> None:
     """Make it so. What was killed or deleted since is found and made again."""
     options = ("--refresh", "--skip-preview", "--yes", *arguments)
+    try:
+        _make(environment, options)
+    except pulumi.RefusedError:
+        print("\nThe first that is refused stopped it; all of them:", file=sys.stderr)
+        preview(environment, [])
+        raise
+    made = outputs_of(environment)
+    print(f'\n{environment.name} is up. Its addresses as ML_* variables:  eval "$(make -s env ENV={environment.name})"')
+    print(f"Service: {made.serving_url}   MLflow: {made.tracking_uri}")
+
+
+def _make(environment: pulumi.Environment, options: tuple[str, ...]) -> None:
     if all(environment.exists(program) for program in PROGRAMS):
         _both(environment, options)
     else:
         for program in PROGRAMS:
             environment.create(program)
             environment.run(program, "up", *options)
-    made = outputs_of(environment)
-    print(f'\n{environment.name} is up. Its addresses as ML_* variables:  eval "$(make -s env ENV={environment.name})"')
-    print(f"Service: {made.serving_url}   MLflow: {made.tracking_uri}")
 
 
 def _both(environment: pulumi.Environment, options: tuple[str, ...]) -> None:

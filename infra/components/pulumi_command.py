@@ -14,8 +14,10 @@ from typing import Any
 import psutil
 
 from . import engine, words
-from .workspace import workspace
+from .workspace import POLICIES, workspace
 
+ASKED = ("preview", "up")
+"""Verbs at which the policies are asked."""
 CHANGES = 3
 """Exit code when a preview that expects no changes finds some."""
 
@@ -30,6 +32,10 @@ class InfraError(Exception):
 
 class ChangesError(InfraError):
     """A preview that was to find no changes found some."""
+
+
+class RefusedError(InfraError):
+    """The policies refused something; it was not made."""
 
 
 @dataclass
@@ -69,6 +75,8 @@ class Environment:
         if show:
             print(f"{program}: {verb}", file=sys.stderr)
         arguments = ("--stack", self.name, "--non-interactive", "--color", "never", *arguments)
+        if verb in ASKED:
+            arguments += ("--policy-pack", str(self.folder / POLICIES))
         with subprocess.Popen(
             self._command(program, verb, *arguments),
             env=self.variables,
@@ -169,4 +177,6 @@ def _error(said: str) -> InfraError:
     told = words.sentence(said)
     if "no changes were expected" in said:
         return ChangesError(told, CHANGES)
+    if words.refusal(said):
+        return RefusedError(told)
     return InfraError(told, 1 if words.is_bug(said) else 2)

@@ -14,6 +14,8 @@ SENTENCES = {
     r"the stack is currently locked": "Another command works on this environment; wait for it, or pulumi cancel.",
     r"no space left on device|database or disk is full": "The disk is full; free some space and run the command again.",
 }
+BROKEN = r"\[mandatory\]\s+([\w-]+)\s+\(\S*?: ([^)]*)\)"
+"""A rule of policies/ and the resource that breaks it, in the engine's words."""
 VAIN = r"(update|preview|destroy|refresh) failed|Program failed|an unhandled error occurred"
 """Errors that only say that there was one."""
 
@@ -36,6 +38,8 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
 
 def sentence(said: str) -> str:
     """What went wrong, of all the engine said."""
+    if refused := refusal(said):
+        return refused
     for pattern, told in SENTENCES.items():
         if re.search(pattern, said, re.IGNORECASE):
             return told
@@ -45,6 +49,12 @@ def sentence(said: str) -> str:
     useful = [error for error in errors if not re.match(VAIN, error)]
     last = said.strip().splitlines()[-1:] or ["the engine ended without a word"]
     return (useful or errors or last)[-1]
+
+
+def refusal(said: str) -> str:
+    """What the policies refuse, by the names of the rules and of the resources; "" when nothing."""
+    broken = sorted({f"{rule} ({resource})" for rule, resource in re.findall(BROKEN, said)})
+    return f"The policies refuse this: {', '.join(broken)}; see above, and infra/policies." if broken else ""
 
 
 def is_bug(said: str) -> bool:

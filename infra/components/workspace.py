@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 
 SALT = "encryptionsalt"
+POLICIES = "policies"
+"""The folder of what the engine asks before it makes anything."""
 
 
 def workspace(infra: Path, home: Path, program: str, environment: str) -> Path:
@@ -18,6 +20,8 @@ def workspace(infra: Path, home: Path, program: str, environment: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     project = yaml.safe_load((infra / program / "Pulumi.yaml").read_text(encoding="utf-8"))
     project |= {"main": os.path.relpath(infra / program, folder), "stackConfigDir": "."}
+    analyzer = {"name": "policy-ml", "path": str((infra / POLICIES).absolute())}
+    project["plugins"] = {"analyzers": [analyzer]}
     project["runtime"]["options"]["virtualenv"] = str((infra / ".venv").absolute())
     _write(folder / "Pulumi.yaml", project)
     name = f"Pulumi.{environment}.yaml"

@@ -164,6 +164,37 @@ def test_what_the_cluster_lacks_is_one_sentence(service: Lab) -> None:
         assert lacking in ended.stderr.splitlines()[-1]
 
 
+MISTAKES = {
+    "pod.py": ('"read_only_root_filesystem": True', '"read_only_root_filesystem": False'),
+    "stateful.py": ('spec={"selector": selector, "ports"', 'spec={"type": "NodePort", "selector": selector, "ports"'),
+    "place.py": ('self._policy("deny", {}, ingress=[], egress=[]),', ""),
+    "access.py": ('LOOK = ("get",', 'LOOK = ("*", "get",'),
+}
+REFUSED = ("read-only-root (tracking-pod)", "read-only-root (serving)", "service-inside (store-service)")
+REFUSED_TOO = ("no-wildcard (role-ci)", "network-closed (ml-platform-dev)")
+
+
+def test_what_the_policies_refuse_is_told_whole_and_changes_nothing(service: Lab) -> None:
+    folder = service.project / "infra" / "components" / "kubernetes"
+    right = {file: (folder / file).read_text() for file in MISTAKES}
+    before = service.get("deployments,services,networkpolicies,roles")["items"]
+    try:
+        for file, (text, mistake) in MISTAKES.items():
+            assert text in right[file]
+            (folder / file).write_text(right[file].replace(text, mistake))
+        for verb in ("preview", "up"):
+            ended = service.infra(verb)
+            assert ended.returncode == 2, tail(ended)
+            [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra: The policies refuse")]
+            assert [name for name in (*REFUSED, *REFUSED_TOO) if name not in sentence] == []
+    finally:
+        for file, text in right.items():
+            (folder / file).write_text(text)
+    after = service.get("deployments,services,networkpolicies,roles")["items"]
+    assert [each["spec"] for each in after if "spec" in each] == [each["spec"] for each in before if "spec" in each]
+    service.done("up", "--expect-no-changes")
+
+
 @pytest.mark.parametrize(
     ("role", "may", "may_not"),
     [

@@ -13,7 +13,9 @@ from tests.projects import tail
 
 
 def test_an_environment_from_its_first_preview_to_its_end(local: Local) -> None:
-    assert "4 to create" in local.done("preview")
+    previewed = local.done("preview")
+    assert "4 to create" in previewed
+    assert "Policy Packs run" in previewed
     assert not local.alive()
 
     local.done("up")
@@ -54,6 +56,17 @@ def test_an_environment_from_its_first_preview_to_its_end(local: Local) -> None:
     assert f"Kept: {local.home / 'dev' / 'data'}" in said
     assert {path.name for path in (local.home / "dev").iterdir()} == {"data"}
     assert not any(_taken(found.laddr.port) for found in listening)
+
+
+def test_what_the_policies_refuse_is_told_whole_and_not_made(local: Local) -> None:
+    components = local.project / "infra" / "components" / "local"
+    for file, right in (("platform.py", '"--host", "127.0.0.1"'), ("serving.py", '"ML_HOST": "127.0.0.1"')):
+        text = (components / file).read_text()
+        assert right in text
+        (components / file).write_text(text.replace(right, right.replace("127.0.0.1", "0.0.0.0")))  # noqa: S104
+    for verb in ("preview", "up"):
+        assert "The policies refuse this: loopback (mlflow), loopback (serving);" in local.refused(verb)
+        assert not local.alive()
 
 
 @pytest.mark.parametrize("seed", range(3))

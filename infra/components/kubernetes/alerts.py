@@ -6,6 +6,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
+from . import pod
+
 RULES = Path(__file__).resolve().parents[3] / "ops" / "rules.yml"
 
 
@@ -15,7 +17,7 @@ class Alerts(pulumi.ComponentResource):
     ) -> None:
         super().__init__("ml:kubernetes:Alerts", name, None, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        meta = {"name": "serving", "namespace": namespace, "labels": {"app.kubernetes.io/part-of": project}}
+        meta = {"name": "serving", "namespace": namespace, "labels": pod.owned(project)}
         k8s.apiextensions.CustomResource(
             "monitor",
             api_version="monitoring.coreos.com/v1",

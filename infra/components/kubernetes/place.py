@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
+from . import pod
+
 PORTS = {"store": 7070, "database": 5432, "tracking": 5000, "online": 6379, "serving": 8080}
 FLOWS = {
     "store": ("serving", "job"),
@@ -35,7 +37,7 @@ class Place(pulumi.ComponentResource):
         self._args = args
         mine = pulumi.ResourceOptions(parent=self)
         enforced = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        labels = {**enforced, "app.kubernetes.io/part-of": args.project, "environment": args.environment}
+        labels = {**enforced, **pod.owned(args.project), "environment": args.environment}
         self.namespace = k8s.core.v1.Namespace(
             "namespace", metadata={"name": args.namespace, "labels": labels}, opts=mine
         )
@@ -82,8 +84,7 @@ class Place(pulumi.ComponentResource):
         )
 
     def _meta(self, name: str) -> dict:
-        labels = {"app.kubernetes.io/part-of": self._args.project, "app.kubernetes.io/managed-by": "pulumi"}
-        return {"name": name, "namespace": self._args.namespace, "labels": labels}
+        return {"name": name, "namespace": self._args.namespace, "labels": pod.owned(self._args.project)}
 
 
 def _limits() -> dict:

@@ -48,7 +48,7 @@ def platform(args: Arguments) -> Platform:
     inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=place.ready))
     access = Access("access", AccessArgs(args.place, people()), inside)
     values, key = _secrets(args)
-    secret = Settings("settings", args.place, values, inside)
+    secret = Settings("settings", args.place, args.project, values, inside)
     servers = Servers(args, secret.name, inside)
 
     endpoint: pulumi.Input[str] = args.store_endpoint

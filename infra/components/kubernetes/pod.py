@@ -36,11 +36,12 @@ class Container:
 
 
 def labels(component: str, project: str) -> dict[str, str]:
-    return {
-        "app.kubernetes.io/name": component,
-        "app.kubernetes.io/part-of": project,
-        "app.kubernetes.io/managed-by": "pulumi",
-    }
+    return {"app.kubernetes.io/name": component, **owned(project)}
+
+
+def owned(project: str) -> dict[str, str]:
+    """The labels of everything: what it belongs to, and who made it."""
+    return {"app.kubernetes.io/part-of": project, "app.kubernetes.io/managed-by": "pulumi"}
 
 
 def spec(

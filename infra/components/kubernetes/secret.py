@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as k8s
 
+from . import pod
+
 
 class Settings(pulumi.ComponentResource):
     """`name` is what pods refer to; it changes with the contents, so that a change restarts them."""
@@ -15,6 +17,7 @@ class Settings(pulumi.ComponentResource):
         self,
         name: str,
         namespace: str,
+        project: str,
         values: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -24,7 +27,7 @@ class Settings(pulumi.ComponentResource):
         named = pulumi.Output.unsecret(contents.apply(lambda found: f"{name}-{_digest(found)}"))
         made = k8s.core.v1.Secret(
             name,
-            metadata={"name": named, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": "pulumi"}},
+            metadata={"name": named, "namespace": namespace, "labels": pod.owned(project)},
             immutable=True,
             string_data=contents,
             opts=pulumi.ResourceOptions(parent=self),
