@@ -6,7 +6,7 @@ from policies.pods import KINDS, pod
 from policies.rule import Made, Rule, StackRule, at
 
 LABELS = ("app.kubernetes.io/part-of", "app.kubernetes.io/managed-by")
-LABELLED = (*KINDS, "Service", "PersistentVolumeClaim", "Namespace", "NetworkPolicy", "Secret", "Ingress")
+LABELLED = (*KINDS, "Service", "PersistentVolumeClaim", "Namespace", "NetworkPolicy", "Secret")
 RIGHTS = ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
 GIVE = ("escalate", "bind", "impersonate")
 
