@@ -98,8 +98,7 @@ def build() -> Path:
 
 def quiet() -> dict[str, str]:
     """The environment without what makes Pulumi ask the network or a person."""
-    # A policy pack writes its port without flushing, and the older Python host starts it with buffers.
-    return os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    return os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true", "NO_COLOR": "1"}
 
 
 def say(sentence: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from policies import cluster, pods
 
 from tests.ci.checkers import checkov, kubernetes_validate
 from tests.projects import keys_of_readme
@@ -46,7 +47,7 @@ def made(project: Path) -> Made:
 
 def _programs(project: Path, environment: str, settings: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     command = [str(project / "infra" / ".venv" / "bin" / "python"), str(SCRIPT), environment, json.dumps(settings)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=project / "infra", capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(("environment", "settings"), [("dev", {"image": "name:1"}), ("production", WHOLE)])
@@ -73,6 +74,15 @@ def test_checkov_finds_nothing_but_what_is_argued(made: Made, tmp_path: Path) ->
     failed = _checked(made("production", **WHOLE), tmp_path)
     assert {rule: places for rule, places in failed.items() if rule not in SKIPPED} == {}
     assert SKIPPED.keys() <= failed.keys(), "a skip that nothing needs any more"
+
+
+@pytest.mark.parametrize(("environment", "settings"), [("dev", {"image": "name:1"}), ("production", WHOLE)])
+def test_the_policies_find_nothing(made: Made, environment: str, settings: dict[str, Any]) -> None:
+    documents = made(environment, **settings)
+    for rule in (*pods.RULES, *cluster.RULES):
+        assert [found for each in documents for found in rule.wrong(each, environment)] == [], rule.sentence
+    for whole in cluster.STACK_RULES:
+        assert list(whole.wrong(documents)) == [], whole.sentence
 
 
 def test_checkov_notices_a_privileged_pod(made: Made, tmp_path: Path) -> None:
