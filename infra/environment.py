@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from components import config, contract, words
 from components import pulumi_command as pulumi
@@ -64,17 +65,22 @@ def _make(environment: pulumi.Environment, options: tuple[str, ...]) -> None:
 def _both(environment: pulumi.Environment, options: tuple[str, ...]) -> None:
     """Both programs at once: most often neither changes. Serving again when what it stands on did."""
     platform, serving = PROGRAMS
-    before = environment.outputs(platform)
+    before = _stood_on(environment)
     with ThreadPoolExecutor() as pool:
         second = pool.submit(environment.run, serving, "up", *options, show=False)
         environment.run(platform, "up", *options)
         failed = second.exception()
-    if environment.outputs(platform) != before:
+    if _stood_on(environment) != before:
         environment.run(serving, "up", *options)
     elif failed:
         raise failed
     else:
         print(second.result(), end="")
+
+
+def _stood_on(environment: pulumi.Environment) -> dict[str, Any]:
+    """The platform's outputs that serving reads; the image it is told itself."""
+    return {key: value for key, value in environment.outputs(PROGRAMS[0]).items() if key != "image"}
 
 
 def down(environment: pulumi.Environment, arguments: list[str]) -> None:
@@ -105,6 +111,13 @@ def env(environment: pulumi.Environment, arguments: list[str]) -> None:
         print(f"export {name}={value}")
 
 
+def _keep_image(environment: pulumi.Environment) -> None:
+    """Where nobody names an image, what runs goes on: drift is looked for, and plans are made, without a push before."""
+    platform, _ = PROGRAMS
+    if environment.exists(platform) and (running := environment.outputs(platform).get("image")):
+        environment.variables["IMAGE"] = running
+
+
 def outputs_of(environment: pulumi.Environment) -> contract.Outputs:
     try:
         return contract.outputs(environment.outputs("serving"))
@@ -123,8 +136,11 @@ def main() -> int:
     parser.add_argument("environment", help="dev, staging or production")
     parsed, more = parser.parse_known_args()
     try:
-        config.check(HERE / f"Pulumi.{parsed.environment}.yaml", parsed.environment)
-        COMMANDS[parsed.command](pulumi.environment(parsed.environment, HERE), more)
+        whole = config.check(HERE / f"Pulumi.{parsed.environment}.yaml", parsed.environment)
+        environment = pulumi.environment(parsed.environment, HERE)
+        if not whole:
+            _keep_image(environment)
+        COMMANDS[parsed.command](environment, more)
     except (config.ConfigError, EngineError, pulumi.InfraError) as error:
         print(f"infra: {error}", file=sys.stderr)
         return error.code if isinstance(error, pulumi.InfraError) else 2

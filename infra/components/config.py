@@ -1,5 +1,6 @@
 """Configuration: every key of Pulumi.<environment>.yaml, typed and described; a wrong one is told in a sentence."""
 
+import os
 import re
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
-import pulumi
 import yaml
 
 T = TypeVar("T")
@@ -16,6 +16,8 @@ NAMESPACE = "ml"
 ENVIRONMENTS = ("dev", "staging", "production")
 Target = Literal["local", "kubernetes"]
 TARGETS: tuple[str, ...] = get_args(Target)
+PUSHED = Path(__file__).resolve().parents[2] / "var" / "image.digest"
+"""The image that `make push` pushed last, NAME@sha256:..."""
 
 
 class ConfigError(ValueError):
@@ -68,8 +70,19 @@ def arguments(target: str) -> type:
     return kind
 
 
-def check(path: Path, environment: str) -> str:
-    """The target of a stack file whose plain keys are all known and of their type. Raises ConfigError."""
+def image() -> dict[str, str]:
+    """The key `image` where it is named outside the stack file: by IMAGE, or by what was pushed last."""
+    named = os.environ.get("IMAGE", "").strip()
+    if not named and PUSHED.exists():
+        named = PUSHED.read_text(encoding="utf-8").strip()
+    return {"image": named} if named else {}
+
+
+def check(path: Path, environment: str) -> bool:
+    """Whether every key that must be given is, in a stack file whose plain keys are all known and of their type.
+
+    Raises ConfigError.
+    """
     held = _held(path)
     target = held.pop("target", "local")
     if target not in TARGETS:
@@ -91,12 +104,17 @@ def check(path: Path, environment: str) -> str:
                 f"set it with: pulumi config set --secret {NAMESPACE}:{name}"
             )
     plain = {name: value for name, value in held.items() if not known[name].secret}
-    _typed(kind, plain, {"environment": environment, "project": "project"})
-    return str(target)
+    plain = _converted(kind, plain | _named(kind))
+    if _missing(kind, plain):
+        return False
+    _typed(kind, plain, {"environment": environment, "project": "project"}, {})
+    return True
 
 
 def read(kind: type[T], **given: Any) -> T:
     """The running stack's configuration as `kind`; `given` are the fields that are no keys. Raises ConfigError."""
+    import pulumi  # half a second, which a command that only checks need not wait
+
     config = pulumi.Config(NAMESPACE)
     texts = {camel(name) for name, hint in get_type_hints(kind).items() if hint is str}
     plain, secret = {}, {}
@@ -106,7 +124,20 @@ def read(kind: type[T], **given: Any) -> T:
                 secret[one.name] = hidden
         elif (text := config.get(one.name)) is not None:
             plain[one.name] = text if one.name in texts else yaml.safe_load(text)
+    plain = _converted(kind, plain | _named(kind))
+    if missing := _missing(kind, plain):
+        stack = f"Pulumi.{pulumi.get_stack()}.yaml"
+        raise ConfigError(f"{NAMESPACE}:{missing.name} is missing; set it in {stack}. {missing.about}")
     return _typed(kind, plain, given, secret)
+
+
+def _named(kind: type) -> dict[str, str]:
+    return {name: value for name, value in image().items() if name in {one.name for one in keys(kind)}}
+
+
+def _missing(kind: type, plain: dict[str, Any]) -> Key | None:
+    """The first key that must be given and is not."""
+    return next((one for one in keys(kind) if one.default is MISSING and one.name not in plain), None)
 
 
 def _held(path: Path) -> dict[str, Any]:
@@ -125,26 +156,26 @@ def _ours(name: str) -> bool:
     return name.startswith(f"{NAMESPACE}:")
 
 
-def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: dict[str, Any] | None = None) -> T:
-    hints = get_type_hints(kind)
+def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: dict[str, Any]) -> T:
+    """The record itself, of values that were converted."""
     names = {camel(f.name): f.name for f in fields(kind)}  # type: ignore[arg-type]
+    values = {names[name]: value for name, value in {**plain, **secret}.items()}
+    values |= {name: value for name, value in given.items() if name in names.values()}
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ConfigError(f"{NAMESPACE}: {error}") from None
+
+
+def _converted(kind: type, plain: dict[str, Any]) -> dict[str, Any]:
+    hints = {camel(name): hint for name, hint in get_type_hints(kind).items()}
     values = {}
     for name, value in plain.items():
         try:
-            values[names[name]] = msgspec.convert(value, hints[names[name]], strict=False)
+            values[name] = msgspec.convert(value, hints[name], strict=False)
         except msgspec.ValidationError as error:
             raise ConfigError(f"{NAMESPACE}:{name} is {value!r}: {error}") from None
-    missing = [one.name for one in keys(kind) if one.default is MISSING and names[one.name] not in {*values, *given}]
-    if missing and secret is not None:
-        raise ConfigError(f"{NAMESPACE}:{missing[0]} is missing; set it in Pulumi.{pulumi.get_stack()}.yaml")
-    if missing:
-        return None  # type: ignore[return-value]
-    needed = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    hidden = {names[name]: value for name, value in (secret or {}).items()}
-    try:
-        return kind(**values, **hidden, **{name: value for name, value in given.items() if name in needed})
-    except ValueError as error:
-        raise ConfigError(f"{NAMESPACE}: {error}") from None
+    return values
 
 
 def _default(one: Any) -> Any:

@@ -123,6 +123,29 @@ def test_a_wrong_setting_is_one_sentence(project: Path, environment: str, settin
     assert said in ended.stderr.splitlines()[-1]
 
 
+def test_the_image_that_was_pushed_is_what_runs_and_one_that_is_named_goes_before_it(
+    made: Made, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _images(made("dev", image="told:1")) == {"told:1"}
+    digest = project / "var" / "image.digest"
+    digest.parent.mkdir(exist_ok=True)
+    digest.write_text(f"pushed{DIGEST}\n")
+    try:
+        assert _images(made("production", **(WHOLE | {"image": ""}))) == {f"pushed{DIGEST}"}
+        monkeypatch.setenv("IMAGE", "named:1")
+        assert _images(made("dev", image="told:1")) == {"named:1"}
+    finally:
+        digest.unlink()
+
+
+def _images(documents: list[dict[str, Any]]) -> set[str]:
+    """Images of the pods that run the project's program."""
+    specs = [document["spec"] for document in documents if document["kind"] in ("Deployment", "CronJob", "Job")]
+    pods = [spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"] for spec in specs]
+    found = [each for pod in pods for each in (*pod.get("initContainers", []), *pod["containers"])]
+    return {each["image"] for each in found if each["name"] not in ("store", "database", "online")}
+
+
 def test_the_table_of_keys_is_the_programs_own(project: Path) -> None:
     written, made = keys_of_readme(project, "kubernetes")
     assert written == made

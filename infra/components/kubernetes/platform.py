@@ -28,6 +28,8 @@ class Platform:
     secret: pulumi.Input[str]
     endpoint: pulumi.Input[str]
     ci: str
+    image: str
+    """What runs, for a command that is told no other."""
     api_key: pulumi.Input[str]
     """Secret: a key of the service, for smoke tests and the first client."""
 
@@ -67,6 +69,7 @@ def platform(args: Arguments) -> Platform:
         secret=secret.name,
         endpoint=endpoint,
         ci=access.ci,
+        image=args.image,
         api_key=pulumi.Output.secret(key),
     )
 
