@@ -13,7 +13,7 @@ from .errors import ContractError
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
 Task = Literal["classification", "regression"]
 
-RESERVED_SOURCES = {"quarantine", "training_set", "predictions", "labels"}
+RESERVED_SOURCES = {"quarantine", "training_set", "predictions", "labels", "scores"}
 """Tables of the project itself; a source is a table too and needs another name."""
 RESERVED_COLUMNS = {"_row", "_seq", "_time", "_target"}
 

@@ -148,7 +148,7 @@ def swap(store: Store, name: str, old: int | None, rows: "pa.Table") -> int:
 def _open(store: Store, name: str, version: int | None = None) -> DeltaTable | None:
     with _failing(store, name, "read"):
         try:
-            return DeltaTable(_uri(store, name), version=version)
+            return DeltaTable(uri(store, name), version=version)
         except TableNotFoundError:
             return None
 
@@ -171,9 +171,9 @@ def _write(
             write_deltalake(table, rows, mode=mode, schema_mode=shape, commit_properties=commit)
             return int(table.version())
         try:
-            write_deltalake(_uri(store, name), rows, mode="error", commit_properties=STRICT)
+            write_deltalake(uri(store, name), rows, mode="error", commit_properties=STRICT)
         except DeltaError:
-            if DeltaTable.is_deltatable(_uri(store, name)):
+            if DeltaTable.is_deltatable(uri(store, name)):
                 raise _moved(name) from None
             raise
         return 0
@@ -198,5 +198,6 @@ def _busy(name: str) -> ConflictError:
     return ConflictError(f"Table '{name}' kept changing while rows were written; run the step again.")
 
 
-def _uri(store: Store, name: str) -> str:
+def uri(store: Store, name: str) -> str:
+    """Address of a table, for readers of Delta."""
     return store.uri(f"tables/{name}")

@@ -28,16 +28,18 @@ def serve(
 @app.command()
 def score(
     rows: Annotated[Path | None, typer.Argument(help="CSV or Parquet; the validated examples when not given.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write (.parquet or .csv).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A .parquet or .csv; of the store's rows, the table scores.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score rows in batch with the champion, by the same code as online."""
     from ..serving.batch import score as score_rows
 
     context = context_of()
-    target = output or context.settings.home / "scores.parquet"
+    target = output or (context.settings.home / "scores.parquet" if rows else None)
     scored = score_rows(context.contract, context.store, context.settings, rows, output=target)
-    show_json(scored) if json else print(f"{scored.rows} rows scored with version {scored.version} -> {scored.output}")
+    show_json(scored) if json else print(scored.text())
 
 
 @app.command()

@@ -61,7 +61,7 @@ class Status(msgspec.Struct, frozen=True):
 
 def status(contract: Contract, store: Store, settings: Settings) -> Status:
     """Gather it. A service that does not answer within a second is said, not raised."""
-    names = [*contract.sources, "quarantine", "training_set", "predictions", "labels"]
+    names = [*contract.sources, "quarantine", "training_set", "predictions", "labels", "scores"]
     return Status(
         model=contract.name,
         deployment=deployment.read(store, contract.name),

@@ -128,8 +128,7 @@ def _materialize(context: Context) -> Any:
 def _score(context: Context) -> Any:
     from ..serving.batch import score
 
-    options = {"output": context.settings.home / "scores.parquet"} | context.options
-    return score(context.contract, context.store, context.settings, **options)
+    return score(context.contract, context.store, context.settings, **context.options)
 
 
 def _monitor(context: Context) -> Any:
@@ -160,7 +159,7 @@ STEPS = {
     ),
     "promote": Step("Make the candidate the champion; serving switches to it.", "register", _promote),
     "materialize": Step("Bring the newest feature values to the online store.", "validate", _materialize),
-    "score": Step("Score rows in batch with the champion.", None, _score),
+    "score": Step("Score the validated examples with the champion, into the table `scores`.", None, _score),
     "monitor": Step("Look at what was served: quality, drift, performance.", None, _monitor),
     "retrain": Step("If the monitors asked for it: collect to promote, once.", None, _retrain),
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CHUNK = 10_000
 FORMATS = (".parquet", ".csv")
+TABLE = "scores"
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -33,14 +34,17 @@ class Scored(msgspec.Struct, frozen=True):
         return f"{self.rows:,} rows scored with version {self.version} -> {self.output}"
 
 
-def score(contract: Contract, store: Store, settings: Settings, rows: Path | None = None, *, output: Path) -> Scored:
+def score(
+    contract: Contract, store: Store, settings: Settings, rows: Path | None = None, *, output: Path | None = None
+) -> Scored:
     """Score a CSV or Parquet file, or all validated examples, with the champion.
 
-    output: .parquet or .csv with a line per row, in order: id (the row's hash, or its place in the file from 0),
-    version and prediction (in CSV, several probabilities are one JSON list). It appears whole or not at all.
+    The result has a line per row, in order: id (the row's hash, or its place in the file from 0), version and prediction.
+    output: .parquet or .csv (several probabilities are one JSON list there); None is the table `scores` in the store, a
+    version for each run. It appears whole or not at all.
     Raises Refused without a champion, ContractError when rows break the contract.
     """
-    if output.suffix not in FORMATS:
+    if output and output.suffix not in FORMATS:
         raise ProjectError(f"{output}: results are written as {' or '.join(FORMATS)}; give such a name.")
     now = deployment.read(store, contract.name)
     if now is None:
@@ -48,8 +52,11 @@ def score(contract: Contract, store: Store, settings: Settings, rows: Path | Non
     scorer = _scorer(contract, store, settings, now.champion)
     table = tables.read(store, contract.examples_name).sort_by("_seq") if rows is None else read(contract, rows)
     result = _result(scorer, _joined(contract, store, scorer, table))
-    _write(result, output)
-    return Scored(len(result), scorer.version, str(output))
+    if output:
+        _write(result, output)
+    else:
+        tables.replace(store, TABLE, result)
+    return Scored(len(result), scorer.version, str(output or tables.uri(store, TABLE)))
 
 
 def read(contract: Contract, path: Path) -> "pa.Table":
