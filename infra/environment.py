@@ -112,7 +112,7 @@ def env(environment: pulumi.Environment, arguments: list[str]) -> None:
 
 
 def _keep_image(environment: pulumi.Environment) -> None:
-    """Where nobody names an image, what runs goes on: drift is looked for, and plans are made, without a push before."""
+    """Where nobody names an image, what runs goes on: previews and the look for drift come without a push."""
     platform, _ = PROGRAMS
     if environment.exists(platform) and (running := environment.outputs(platform).get("image")):
         environment.variables["IMAGE"] = running

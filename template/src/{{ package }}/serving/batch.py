@@ -39,9 +39,9 @@ def score(
 ) -> Scored:
     """Score a CSV or Parquet file, or all validated examples, with the champion.
 
-    The result has a line per row, in order: id (the row's hash, or its place in the file from 0), version and prediction.
-    output: .parquet or .csv (several probabilities are one JSON list there); None is the table `scores` in the store, a
-    version for each run. It appears whole or not at all.
+    The result has a line per row, in order: id (the row's hash, or its place in the file from 0), version, prediction.
+    output: .parquet or .csv (in CSV, several probabilities are one JSON list); None is the table `scores` in the store,
+    a version for each run. It appears whole or not at all.
     Raises Refused without a champion, ContractError when rows break the contract.
     """
     if output and output.suffix not in FORMATS:
