@@ -144,6 +144,11 @@ def main() -> int:
     except (config.ConfigError, EngineError, pulumi.InfraError) as error:
         print(f"infra: {error}", file=sys.stderr)
         return error.code if isinstance(error, pulumi.InfraError) else 2
+    except OSError as error:
+        if not (sentence := words.of_disk(error)):
+            raise
+        print(f"infra: {sentence}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("infra: interrupted; run the same command again and it goes on.", file=sys.stderr)
         return 130

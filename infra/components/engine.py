@@ -30,12 +30,12 @@ def cache() -> Path:
 
 
 def find() -> Path | None:
-    """The folder of a usable engine, or None. Costs one call of `pulumi version`."""
+    """The folder of a usable engine, or None. One that is not our own build is asked for its version."""
     known = [Path(found).parent] if (found := shutil.which("pulumi")) else []
-    for folder in [*known, _installed() / "bin", _built()]:
+    for folder in [*known, _installed() / "bin"]:
         if new_enough(folder):
             return folder
-    return None
+    return _built() if (_built() / "pulumi").exists() else None
 
 
 def new_enough(folder: Path) -> bool:

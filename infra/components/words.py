@@ -1,5 +1,6 @@
 """The engine's words for a person: what our own refusals say without their traces, and what to do about the rest."""
 
+import errno
 import re
 from collections.abc import Iterable, Iterator
 
@@ -7,17 +8,22 @@ TRACE = "Traceback (most recent call last):"
 REFUSAL = "RuntimeError: "
 """What a provider of this library raises when a person can put it right; anything else is a bug with its trace."""
 
+FULL = "The disk is full; free some space and run the command again."
 SENTENCES = {
+    r"no space left on device|disk quota exceeded|database or disk is full": FULL,
     r"no changes were expected": "There are changes, and none were expected; see them above.",
     r"incorrect passphrase": "The passphrase is not the one this environment was made with; restore "
     "var/infra/passphrase, or set PULUMI_CONFIG_PASSPHRASE.",
     r"the stack is currently locked": "Another command works on this environment; wait for it, or pulumi cancel.",
-    r"no space left on device|database or disk is full": "The disk is full; free some space and run the command again.",
 }
 BROKEN = r"\[mandatory\]\s+([\w-]+)\s+\(\S*?: ([^)]*)\)"
 """A rule of policies/ and the resource that breaks it, in the engine's words."""
 VAIN = r"(update|preview|destroy|refresh) failed|Program failed|an unhandled error occurred"
 """Errors that only say that there was one."""
+
+
+LOCKED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+"""What a system says of a place that is not ours to write."""
 
 
 def readable(lines: Iterable[str]) -> Iterator[str]:
@@ -57,6 +63,18 @@ def refusal(said: str) -> str:
     return f"The policies refuse this: {', '.join(broken)}; see above, and infra/policies." if broken else ""
 
 
+def of_disk(error: OSError) -> str | None:
+    """What a person can do about an error of the file system; None where it is a bug."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FULL
+    where = error.filename or "a file"
+    return (
+        f"{where} cannot be written: {error.strerror}; free it, or change its owner." if error.errno in LOCKED else None
+    )
+
+
 def is_bug(said: str) -> bool:
     """Whether a trace is left that is not a refusal's."""
+    if any(re.search(pattern, said, re.IGNORECASE) for pattern in SENTENCES):
+        return False
     return TRACE in "".join(readable(said.splitlines(keepends=True)))

@@ -13,6 +13,12 @@ from tests.cache import folder
 
 SCRIPT = Path(__file__).resolve().parent / "node" / "cluster"
 
+DEFINED = {
+    "sigs.k8s.io/gateway-api": "config/crd/standard",
+    "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd",
+}
+"""Folders of definitions by Go module."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -67,6 +73,15 @@ def up(run: Path) -> Cluster:
     """Start a cluster of our own. Skips where that cannot be."""
     _built()
     return Cluster(Path(script(run, "up")), run)
+
+
+def definitions() -> list[Path]:
+    """What the Gateway API and the Prometheus operator define, from their published Go modules."""
+    pinned = SCRIPT.parent / "go" / "crds"
+    subprocess.run(["go", "mod", "download"], cwd=pinned, check=True)
+    command = ["go", "list", "-m", "-f", "{{.Dir}}", *DEFINED]
+    found = subprocess.run(command, cwd=pinned, capture_output=True, text=True, check=True).stdout.split()
+    return [Path(module, place) for module, place in zip(found, DEFINED.values(), strict=True)]
 
 
 def program(name: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from tests.cluster import images
-from tests.cluster.clusters import Cluster, script, up
+from tests.cluster.clusters import Cluster, definitions, script, up
 from tests.cluster.lab import Lab, until
 from tests.cluster.plugin import plugins
 from tests.images import an_image
@@ -28,13 +28,26 @@ rows = tables.read(store.Store(settings.load().store_root), held.examples_name).
 print(json.dumps(requests(held, rows)[0]))
 """
 
+WAYS_IN = """
+{apiVersion: v1, kind: Namespace, metadata: {name: edge}}
+---
+{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: edge}, spec: {controller: slipway.test/edge}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: main, namespace: edge}
+spec: {gatewayClassName: edge, listeners: [{name: http, port: 80, protocol: HTTP}]}
+"""
+"""What an operator's controllers would listen to; here nobody does."""
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Our own cluster, gone afterwards; or the one of SLIPWAY_KUBECONFIG.
 
     For that one the JSON file SLIPWAY_SETTINGS names images it can pull: image, nextImage (another tag of it), and
-    storeImage, databaseImage, onlineImage where the defaults cannot be had.
+    storeImage, databaseImage, onlineImage where the defaults cannot be had. Addresses of its Services must be reachable
+    from here; for kind: ip route add 10.96.0.0/16 via its node.
     """
     if given := os.environ.get("SLIPWAY_KUBECONFIG"):
         yield Cluster(Path(given))
@@ -71,20 +84,25 @@ def engine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(engine: None, cluster: Cluster, project: Path, tmp_path_factory: pytest.TempPathFactory, template: Path) -> Lab:
-    """The project on the cluster; nothing applied yet."""
+def lab(
+    engine: None, cluster: Cluster, project: Path, tmp_path_factory: pytest.TempPathFactory, template: Path
+) -> Iterator[Lab]:
+    """The project on the cluster, nothing applied yet; in one that was there before, its namespace goes afterwards."""
     home = plugins(project / "infra" / ".venv", tmp_path_factory.mktemp("pulumi"))
     settings: dict[str, Any] = {"servingCpu": "100m", "servingMemory": "512Mi", "maxReplicas": 2, "calmSeconds": 5}
     if not cluster.run:
         settings |= json.loads(Path(os.environ["SLIPWAY_SETTINGS"]).read_text())
-        return Lab(cluster, project, home, settings, next_image=settings.pop("nextImage"))
+        own = settings["namespace"] = f"slipway-{os.getpid()}"
+        yield Lab(cluster, project, home, settings, own, settings.pop("nextImage"))
+        cluster.kubectl("delete", "namespace", own, "--ignore-not-found")
+        return
     image = an_image(tmp_path_factory, template)
     folder = tmp_path_factory.mktemp("images")
     cluster.load(images.archived(image, folder / "image.tar"), images.servers())
     cluster.tag(image.tag, f"{image.tag}-next")
     shutil.rmtree(folder)
     servers = {"storeImage": "slipway.test/versitygw:1", "databaseImage": images.SERVERS, "onlineImage": images.SERVERS}
-    return Lab(cluster, project, home, {"image": image.tag} | settings | servers, next_image=f"{image.tag}-next")
+    yield Lab(cluster, project, home, {"image": image.tag} | settings | servers, next_image=f"{image.tag}-next")
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +114,15 @@ def service(lab: Lab) -> Lab:
     until(lambda: len(lab.ready()) == 2, 60, "two serving pods")
     lab.row = json.loads(lab.python(FIRST_ROW))
     return lab
+
+
+@pytest.fixture(scope="session")
+def edge(service: Lab) -> dict[str, Any]:
+    """Settings for a route and alerts, which our own cluster knows from now on; any other is left as it is."""
+    if not service.cluster.run:
+        return {}
+    for folder in definitions():
+        service.cluster.kubectl("apply", "--server-side", "--filename", str(folder))
+    service.cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+    service.cluster.kubectl("apply", "--filename", "-", text=WAYS_IN)
+    return {"route": "gateway", "routeHost": "departures.example", "gateway": "edge/main", "alerts": True}

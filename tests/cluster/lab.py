@@ -20,6 +20,7 @@ from tests.cluster.clusters import Cluster
 from tests.projects import QUIET, tail
 
 ENVIRONMENT = "dev"
+VERSION = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8080/version').read().decode())"
 
 
 @dataclass
@@ -56,16 +57,31 @@ class Lab:
         assert ended.returncode == 0, tail(ended)
         return ended.stdout
 
+    def refused(self, verb: str, **settings: Any) -> str:
+        """The one sentence of a command that ends with exit code 2 and no traceback."""
+        ended = self.infra(verb, **settings)
+        assert ended.returncode == 2, tail(ended)
+        assert "Traceback" not in ended.stdout + ended.stderr
+        [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
+        return sentence
+
     def kubectl(self, *words: str, text: str | None = None) -> str:
         return self.cluster.kubectl("--namespace", self.namespace, *words, text=text)
 
     def get(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", *words, "--output", "json"))
 
-    def run(self, job: str, seconds: int = 240) -> str:
-        """Start a CronJob's job now, as CI does; what its pod said in the end."""
+    def run(self, job: str, *args: str, seconds: int = 240, **environment: str) -> str:
+        """Start a CronJob's job now, as CI does; what its pod said. args: other ones for its last container."""
         name = f"{job}-{time.monotonic_ns() % 10**9}"
-        self.kubectl("create", "job", f"--from=cronjob/{job}", name)
+        made = json.loads(
+            self.kubectl("create", "job", f"--from=cronjob/{job}", name, "--dry-run=client", "-o", "json")
+        )
+        pod = made["spec"]["template"]["spec"]
+        for container in (*pod.get("initContainers", []), *pod["containers"]):
+            container["env"] += [{"name": key, "value": value} for key, value in environment.items()]
+        pod["containers"][-1]["args"] = list(args) or pod["containers"][-1]["args"]
+        self.kubectl("create", "--filename", "-", text=json.dumps(made))
         until(lambda: self._ended(name), seconds, f"job {name}")
         said = self.kubectl("logs", f"job/{name}", "--all-containers")
         assert self._ended(name) == "Complete", said
@@ -102,9 +118,15 @@ class Lab:
     def address(self) -> str:
         return str(self.get("service", "serving")["spec"]["clusterIP"])
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, pod: str = "") -> str:
         """Run a program in a serving pod."""
-        return self.kubectl("exec", self.ready()[0], "--", "python", "-c", code)
+        # A thread of Arrow's may still want the interpreter when it ends, and aborts it after the last word.
+        code += "\nimport os, sys; sys.stdout.flush(); os._exit(0)"
+        return self.kubectl("exec", pod or self.ready()[0], "--", "python", "-c", code)
+
+    def versions(self) -> list[str]:
+        """Which model each serving pod answers with."""
+        return [json.loads(self.python(VERSION, pod))["version"] for pod in self.ready()]
 
     @contextmanager
     def load(self, clients: int = 4) -> Iterator["Load"]:
@@ -123,12 +145,13 @@ class Lab:
 
 @dataclass
 class Load:
-    """What was asked and answered. answered: request ids."""
+    """What was asked and answered. answered: request ids. versions: the model's of each answer."""
 
     host: str
     key: str
     row: dict[str, Any]
     answered: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -146,6 +169,7 @@ class Load:
                 answer = self.ask([self.row], request_id)
                 said = answer.read()
                 if answer.status == 200:
+                    self.versions.append(json.loads(said)["model_version"])
                     self.answered.append(request_id)
                 else:
                     self.failed.append(f"{answer.status} {said[:200]!r}")

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from policies import cluster, pods
+import yaml
 
 from tests.ci.checkers import checkov, kubernetes_validate
-from tests.projects import keys_of_readme
+from tests.projects import done, keys_of_readme
+from tests.rendering import ROOT
 
 SCRIPT = Path(__file__).with_name("manifests.py")
 DIGEST = f"@sha256:{'0' * 64}"
@@ -144,6 +146,40 @@ def _images(documents: list[dict[str, Any]]) -> set[str]:
     pods = [spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"] for spec in specs]
     found = [each for pod in pods for each in (*pod.get("initContainers", []), *pod["containers"])]
     return {each["image"] for each in found if each["name"] not in ("store", "database", "online")}
+
+
+def test_a_team_in_roles_yaml_is_owner_approver_and_has_the_roles_rights_and_no_others(
+    made: Made, project: Path
+) -> None:
+    roles = project / "roles.yaml"
+    before = roles.read_text()
+    held = yaml.safe_load(before)
+    held["roles"]["ml_engineer"]["people"] = ["acme/release-team"]
+    held["roles"]["data_engineer"]["people"] = ["ada"]
+    roles.write_text(yaml.safe_dump(held))
+    try:
+        done(project, "python3", "tools/ci/owners.py", environment=ROOT)
+        assert "/roles.yaml @acme/release-team\n" in (project / "CODEOWNERS").read_text()
+        approvers = done(project, "python3", "tools/ci/owners.py", "--approvers", "production", environment=ROOT)
+        assert approvers == "acme/release-team\n"
+        holders = _holders(made("dev", image="name:1"))
+    finally:
+        roles.write_text(before)
+    assert holders["Group", "acme/release-team"] == ["ml-engineer"]
+    assert holders["User", "ada"] == ["data-engineer"]
+    assert set(_holders(made("dev", image="name:1"))) == set(holders) - {
+        ("Group", "acme/release-team"),
+        ("User", "ada"),
+    }
+
+
+def _holders(documents: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """The roles that each account or group is bound to."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for document in documents:
+        for subject in document["subjects"] if document["kind"] == "RoleBinding" else ():
+            found.setdefault((subject["kind"], subject["name"]), []).append(document["roleRef"]["name"])
+    return found
 
 
 def test_the_table_of_keys_is_the_programs_own(project: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -86,6 +87,20 @@ def test_another_image_and_back_lose_no_request(service: Lab) -> None:
     assert not before & set(service.ready())
 
 
+def test_another_model_and_back_lose_no_request_and_every_pod_follows(service: Lab) -> None:
+    service.run("train", ML_SEED="8")
+    with service.load() as load:
+        service.run("promote", "promote", "2", "--override", "--reason", "to see it switch")
+        until(lambda: service.versions() == ["2", "2"], 20, "both pods answer with version 2")
+        service.run("rollback")
+        until(lambda: service.versions() == ["1", "1"], 20, "both pods answer with version 1 again")
+        back = len(load.versions)
+        time.sleep(1)
+    assert load.failed == []
+    assert {*load.versions} == {"1", "2"}
+    assert {*load.versions[back + 4 :]} == {"1"}  # four were on their way
+
+
 def test_a_pod_that_is_killed_loses_no_captured_prediction(service: Lab) -> None:
     with service.load() as load:
         time.sleep(1)
@@ -105,13 +120,43 @@ def test_it_scales_up_under_load_and_down_again(service: Lab) -> None:
     until(lambda: len(service.pods()) == 1, 240, "one pod again")
 
 
-def test_what_was_deleted_is_found_and_made_again(service: Lab) -> None:
-    service.kubectl("delete", "service/serving", "cronjob/train", "networkpolicy/dns", "role/ci", "deployment/online")
-    ended = service.infra("preview", "--refresh", "--expect-no-changes")
+def test_what_the_cluster_lacks_is_one_sentence(service: Lab) -> None:
+    if not service.cluster.run:
+        pytest.skip("another cluster may have it all")
+    way = {"routeHost": "departures.example", "gateway": "edge/main"}
+    for settings, sentence in (
+        ({"alerts": True}, "has no Prometheus operator: install it (prometheus-operator.dev)"),
+        ({"route": "gateway", **way}, "has no Gateway API: install it with a controller (gateway-api.sigs.k8s.io)"),
+        ({"route": "ingress", **way}, "has no ingress class: install a controller (ingress-nginx"),
+    ):
+        assert sentence in service.refused("preview", **settings)
+
+
+def test_what_was_deleted_is_found_and_made_again(service: Lab, edge: dict[str, Any]) -> None:
+    objects = ["service/serving", "cronjob/train", "networkpolicy/dns", "role/ci", "deployment/online"]
+    if edge:
+        objects += ["httproute/serving", "servicemonitor/serving", "prometheusrule/serving"]
+        service.done("up", **edge)
+    service.kubectl("delete", *objects)
+    ended = service.infra("preview", "--refresh", "--expect-no-changes", **edge)
     assert ended.returncode == 3, tail(ended)
+    service.done("up", **edge)
+    service.kubectl("get", *objects)
+    service.done("up", "--expect-no-changes", **edge)
+
+
+def test_another_way_in_takes_the_place_of_the_first_and_without_one_nothing_is_left(
+    service: Lab, edge: dict[str, Any]
+) -> None:
+    if not edge:
+        pytest.skip("the ways into this cluster are not ours to try")
+    assert "has no Gateway 'edge/other'" in service.refused("preview", **(edge | {"gateway": "edge/other"}))
+    kinds = "httproute,ingress,servicemonitor,prometheusrule"
+    service.done("up", route="ingress", routeHost="departures.example", ingressClass="edge")
+    [made] = service.get(kinds)["items"]
+    assert (made["kind"], made["spec"]["rules"][0]["host"]) == ("Ingress", "departures.example")
     service.done("up")
-    service.kubectl("get", "service/serving", "cronjob/train", "networkpolicy/dns", "role/ci", "deployment/online")
-    service.done("up", "--expect-no-changes")
+    assert service.get(kinds)["items"] == []
 
 
 def test_no_secret_stands_in_the_state_or_in_the_manifests(service: Lab) -> None:
@@ -125,20 +170,14 @@ def test_no_secret_stands_in_the_state_or_in_the_manifests(service: Lab) -> None
 
 
 def test_an_image_that_is_not_there_is_one_sentence_and_the_old_pods_answer(service: Lab) -> None:
-    ended = service.infra("up", image="localhost/nowhere:1")
-    assert ended.returncode != 0
-    [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
-    assert "localhost/nowhere:1" in sentence
+    assert "localhost/nowhere:1" in service.refused("up", image="localhost/nowhere:1")
     with service.load(0) as load:
         assert load.ask([service.row]).status == 200
     service.kubectl("rollout", "status", "deployment/tracking", "--timeout=5s")
 
 
 def test_a_quota_that_is_too_small_is_one_sentence(service: Lab) -> None:
-    ended = service.infra("up", image=service.next_image, quota={"pods": "1"})
-    assert ended.returncode != 0
-    [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
-    assert "exceeded quota" in sentence
+    assert "exceeded quota" in service.refused("up", image=service.next_image, quota={"pods": "1"})
     service.done("up")
 
 
@@ -146,23 +185,8 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(service: Lab, tmp_path: 
     config = yaml.safe_load(service.cluster.kubeconfig.read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     (tmp_path / "config").write_text(yaml.safe_dump(config))
-    ended = service.infra("preview", kubeconfig=str(tmp_path / "config"))
-    assert ended.returncode != 0
-    [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra:")]
+    sentence = service.refused("preview", kubeconfig=str(tmp_path / "config"))
     assert "https://127.0.0.1:1 does not answer" in sentence
-
-
-def test_what_the_cluster_lacks_is_one_sentence(service: Lab) -> None:
-    for settings, lacking in (
-        ({"alerts": True}, "Prometheus operator"),
-        (
-            {"route": "gateway", "routeHost": "x.example", "gateway": "a/b"},
-            "Gateway API",
-        ),
-    ):
-        ended = service.infra("preview", **settings)
-        assert ended.returncode != 0
-        assert lacking in ended.stderr.splitlines()[-1]
 
 
 MISTAKES = {
@@ -211,6 +235,18 @@ def test_a_role_may_what_it_is_for_and_no_more(service: Lab, role: str, may: str
     assert service.kubectl("auth", "can-i", *may.split(), *group).strip() == "yes"
     with pytest.raises(AssertionError, match=": no"):
         service.kubectl("auth", "can-i", *may_not.split(), *group)
+
+
+def test_a_team_that_takes_over_a_role_gets_its_rights(service: Lab) -> None:
+    roles = service.project / "roles.yaml"
+    held = yaml.safe_load(roles.read_text())
+    held["roles"]["ml_engineer"]["people"] = ["acme/release-team"]
+    roles.write_text(yaml.safe_dump(held))
+    service.done("up")
+    team = ("--as=somebody", "--as-group=acme/release-team")
+    assert service.kubectl("auth", "can-i", "create", "jobs", *team).strip() == "yes"
+    with pytest.raises(AssertionError, match=": no"):
+        service.kubectl("auth", "can-i", "get", "secrets", *team)
 
 
 def test_a_pod_that_is_not_restricted_is_not_admitted(service: Lab) -> None:

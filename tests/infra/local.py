@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import yaml
 from tests.projects import QUIET, tail
 
 NAMES = ("mlflow", "serving", "schedule")
+KILLS = int(os.environ.get("SLIPWAY_KILLS", "4"))
+"""How often an engine is killed on this machine, half of it while it goes down: SLIPWAY_KILLS=20 make test-infra."""
 
 
 def make_engine(project: Path, may_build: bool) -> str:
@@ -94,6 +97,13 @@ class Local:
     def end(self) -> None:
         for process in self.alive():
             process.kill()
+
+
+def chance(number: int) -> random.Random:
+    """Moments nobody chose; the seed is printed, and SLIPWAY_SEED brings them again."""
+    seed = os.environ.get("SLIPWAY_SEED") or f"{random.randrange(10**6)}"
+    print(f"SLIPWAY_SEED={seed}, number {number}")
+    return random.Random(f"{seed} {number}")
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float) -> None:

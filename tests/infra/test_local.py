@@ -1,14 +1,15 @@
 """The local target under the real engine: up, unchanged, changed, killed, repaired, gone."""
 
 import os
-import random
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.infra.local import NAMES, Local, ask, kill_after
+from tests.infra.local import KILLS, NAMES, Local, ask, chance, kill_after
 from tests.projects import tail
 
 
@@ -69,9 +70,9 @@ def test_what_the_policies_refuse_is_told_whole_and_not_made(local: Local) -> No
         assert not local.alive()
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_an_engine_killed_at_any_moment_leaves_nothing_the_next_one_cannot_put_right(local: Local, seed: int) -> None:
-    moments = random.Random(seed)
+@pytest.mark.parametrize("number", range(KILLS // 2))
+def test_an_engine_killed_at_any_moment_leaves_nothing_the_next_one_cannot_put_right(local: Local, number: int) -> None:
+    moments = chance(number)
     kill_after(local.start("up"), moments.uniform(0.5, 14))
     local.done("up")
     assert local.leaders() == sorted(NAMES)
@@ -108,6 +109,28 @@ def test_a_place_that_cannot_be_written_is_told(local: Local) -> None:
     (local.home / "dev").mkdir(parents=True)
     (local.home / "dev" / "data").write_text("a file where the folder should be")
     assert f"{local.home / 'dev' / 'data'} cannot be written" in local.refused("up")
+    shutil.rmtree(local.home)
+    local.home.write_text("a file in the place of everything")
+    assert f"{local.home / 'state'} cannot be written" in local.refused("up")
+
+
+def test_a_full_disk_is_told_and_with_space_again_it_comes_up(local: Local) -> None:
+    local.home.mkdir(parents=True)
+    disk = ["mount", "-t", "tmpfs", "tmpfs", str(local.home), "-o"]
+    if subprocess.run([*disk, "size=8k"], capture_output=True, check=False).returncode:
+        pytest.skip("a small disk to fill is mounted by root")
+    try:
+        for size in ("8k", "200k"):  # full for our own files; for a database
+            subprocess.run([*disk, f"remount,size={size}"], check=True)
+            assert local.refused("up") == "infra: The disk is full; free some space and run the command again."
+        subprocess.run([*disk, "remount,size=1g"], check=True)
+        local.done("up")
+        assert local.leaders() == sorted(NAMES)
+        local.done("down")
+        assert not local.alive()
+    finally:
+        local.end()
+        subprocess.run(["umount", "--lazy", str(local.home)], check=True)
 
 
 def test_a_process_that_ends_at_once_is_told_with_its_last_words(local: Local) -> None:

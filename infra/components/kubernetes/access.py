@@ -73,8 +73,8 @@ class Access(pulumi.ComponentResource):
         self._namespace = args.namespace
         for role, rules in ROLES.items():
             group = f"{args.namespace}:{role.replace('_', '-')}"
-            subjects = [("Group", group), *(("User", person) for person in args.people.get(role, ()))]
-            self._grant(role.replace("_", "-"), rules, [_subject(kind, who) for kind, who in subjects])
+            subjects = [_subject("Group", group), *map(_holder, args.people.get(role, ()))]
+            self._grant(role.replace("_", "-"), rules, subjects)
         k8s.core.v1.ServiceAccount(
             "ci",
             metadata={"name": "ci", "namespace": args.namespace},
@@ -103,6 +103,12 @@ def people(file: Path = FILE) -> dict[str, list[str]]:
     """The accounts of each role in roles.yaml."""
     roles = yaml.safe_load(file.read_text(encoding="utf-8"))["roles"]
     return {name: list(role.get("people") or []) for name, role in roles.items()}
+
+
+def _holder(name: str) -> dict:
+    """The account, or the team (ORGANISATION/TEAM), under the name that the cluster's login gives it."""
+    name = name.removeprefix("@")
+    return _subject("Group" if "/" in name else "User", name)
 
 
 def _subject(kind: str, name: str) -> dict:

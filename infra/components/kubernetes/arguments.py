@@ -28,7 +28,9 @@ class Arguments:
 
     environment: str
     project: str
-    image: str = key("The project's image, NAME@sha256:... (in dev a tag will do); IMAGE and what `make push` pushed go before it.")
+    image: str = key(
+        "The project's image, NAME@sha256:... (in dev a tag will do); IMAGE and what `make push` pushed go before it."
+    )
     namespace: str = key("Namespace; empty is PROJECT-ENVIRONMENT.", "")
     kubeconfig: str = key("Path of the kubeconfig; empty is KUBECONFIG or ~/.kube/config.", "")
     context: str = key("Context of the kubeconfig; empty is its current one.", "")
@@ -101,11 +103,14 @@ class Arguments:
     def job_size(self) -> Size:
         return Size(self.job_cpu, self.job_memory)
 
-    def needs(self) -> list[prerequisites.Api]:
-        """API groups of the cluster that serving relies on."""
-        chosen = {
+    def needs(self) -> list[prerequisites.Api | prerequisites.Thing]:
+        """What serving relies on in the cluster."""
+        namespace, _, name = self.gateway.partition("/")
+        chosen: dict[prerequisites.Api | prerequisites.Thing, bool] = {
             prerequisites.METRICS: self.max_replicas > self.replicas,
             prerequisites.GATEWAY: self.route == "gateway",
+            prerequisites.gateway(namespace, name): self.route == "gateway" and bool(name),
+            prerequisites.ingress(self.ingress_class): self.route == "ingress",
             prerequisites.OPERATOR: self.alerts,
         }
         return [api for api, needed in chosen.items() if needed]

@@ -8,6 +8,8 @@ from ..config import ConfigError
 
 OLDEST = (1, 30)
 """The first version in which a stopping pod may sleep without a shell."""
+OPEN = ("/version", "/apis")
+"""What everybody may read whom the cluster knows."""
 
 
 class Missing(ConfigError):
@@ -19,6 +21,14 @@ class Api:
     """An API group that something needs."""
 
     group: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object, or any of a list, that something refers to."""
+
+    path: str
     sentence: str
 
 
@@ -37,7 +47,24 @@ OPERATOR = Api(
 )
 
 
-def check(needs: Iterable[Api], kubeconfig: str = "", context: str = "", needs_volumes: bool = False) -> None:
+def gateway(namespace: str, name: str) -> Thing:
+    return Thing(
+        f"/apis/{GATEWAY.group}/v1/namespaces/{namespace}/gateways/{name}",
+        f"The cluster has no Gateway '{namespace}/{name}': make one of your controller's class, or correct ml:gateway.",
+    )
+
+
+def ingress(name: str) -> Thing:
+    """name: the class; "" for any."""
+    called = f" '{name}'" if name else ""
+    return Thing(
+        f"/apis/networking.k8s.io/v1/ingressclasses/{name}".rstrip("/"),
+        f"The cluster has no ingress class{called}: install a controller (ingress-nginx, Traefik), or correct "
+        "ml:ingressClass.",
+    )
+
+
+def check(needs: Iterable[Api | Thing], kubeconfig: str = "", context: str = "", needs_volumes: bool = False) -> None:
     """Raise Missing with one sentence unless the cluster answers, is new enough and has what is needed."""
     ask = _cluster(kubeconfig, context)
     found = ask("/version")
@@ -46,10 +73,11 @@ def check(needs: Iterable[Api], kubeconfig: str = "", context: str = "", needs_v
         raise Missing(f"The cluster runs Kubernetes {version[0]}.{version[1]}; {OLDEST[0]}.{OLDEST[1]} is needed.")
     groups = {group["name"] for group in ask("/apis")["groups"]}
     for need in needs:
-        if need.group not in groups:
+        there = need.group in groups if isinstance(need, Api) else _is_there(ask(need.path))
+        if not there:
             raise Missing(need.sentence)
-    if needs_volumes:
-        classes = ask("/apis/storage.k8s.io/v1/storageclasses")["items"]
+    if needs_volumes and (found := ask("/apis/storage.k8s.io/v1/storageclasses")):
+        classes = found["items"]
         default = "storageclass.kubernetes.io/is-default-class"
         if not any(each["metadata"].get("annotations", {}).get(default) == "true" for each in classes):
             names = ", ".join(each["metadata"]["name"] for each in classes) or "none"
@@ -58,8 +86,15 @@ def check(needs: Iterable[Api], kubeconfig: str = "", context: str = "", needs_v
             )
 
 
+def _is_there(found: Any) -> bool:
+    return found is not None and found.get("items") != []
+
+
 def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
-    """Ask the API server for a path's JSON. Raises Missing when there is no cluster, or it does not answer."""
+    """Ask the API server for a path's JSON: None where nothing is, {} where one may not look.
+
+    Raises Missing when there is no cluster, it does not answer, or it does not know the user.
+    """
     import json
 
     from kubernetes import client, config
@@ -85,10 +120,12 @@ def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
             raise Missing(
                 f"The cluster at {configuration.host} does not answer: {reason}; is it up, and are you connected?"
             ) from None
-        if answer.status in (401, 403):
+        if answer.status == 401 or (answer.status == 403 and path in OPEN):
             raise Missing(
                 f"The cluster at {configuration.host} does not let you in ({answer.status}); look at your kubeconfig."
             )
-        return json.loads(answer.data)
+        if answer.status == 404:
+            return None
+        return {} if answer.status == 403 else json.loads(answer.data)
 
     return ask

@@ -16,6 +16,7 @@ STEPS: Mapping[str, Sequence[Sequence[str]]] = {
     "collect": (("run", "collect"), ("run", "validate"), ("run", "materialize")),
     "train": (("run", "train"), ("run", "register")),
     "promote": (("promote",),),
+    "rollback": (("rollback", "--reason", "kubectl create job"),),
     "monitor": (("run", "monitor"),),
     "retrain": (("run", "retrain"),),
     "score": (("run", "score"),),

@@ -9,15 +9,15 @@ import pulumi
 from filelock import FileLock
 from pulumi import dynamic
 
-from . import process
+from . import beginning, process
 
 
 class ProcessProvider(dynamic.ResourceProvider):
-    """Props: name, command, environment, config (a file's text), health (path), port, seconds, folder, cwd."""
+    """Props: name, command, environment, config (a file's text), health (path), makes, port, seconds, folder, cwd."""
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         with _alone(props):
-            process.stop(_record(props))  # one that an engine killed in the middle left behind
+            _stop_old(props)
             return dynamic.CreateResult(props["name"], _started(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
@@ -60,15 +60,28 @@ def _started(props: dict[str, Any], last: int = 0) -> dict[str, Any]:
     fill = {"{port}": str(port), "{config}": str(config)}
     command = [_filled(part, fill) for part in props["command"]]
     environment = {key: _filled(value, fill) for key, value in props["environment"].items()}
+    if props["makes"]:
+        beginning.begin(Path(props["makes"]))
     try:
         made = process.start(command, environment, folder, name, Path(props["cwd"]))
         url = f"http://127.0.0.1:{port}"
         if props["health"]:
             process.wait(url + props["health"], _record(props), float(props["seconds"]), name)
+        if props["makes"]:
+            beginning.finish(Path(props["makes"]))
     except RuntimeError:
         process.stop(_record(props))
         raise
     return {**props, "pid": made.pid, "started": made.started, "actual_port": port, "url": url}
+
+
+def _stop_old(props: dict[str, Any]) -> None:
+    """End the process that an engine killed in the middle left behind."""
+    port = Path(props["folder"]) / f"{props['name']}.port"
+    lives = props["makes"] and port.exists() and process.running(_record(props))
+    if lives and process.answers(f"http://127.0.0.1:{port.read_text()}{props['health']}"):
+        beginning.finish(Path(props["makes"]))
+    process.stop(_record(props))
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
@@ -91,7 +104,10 @@ def _alone(props: dict[str, Any]) -> Iterator[None]:
 
 
 class ManagedProcess(dynamic.Resource):
-    """A process that answers on loopback. In its command and environment `{port}` and `{config}` are filled in."""
+    """A process that answers on loopback. In its command and environment `{port}` and `{config}` are filled in.
+
+    makes: path of what its first start makes.
+    """
 
     url: pulumi.Output[str]
     pid: pulumi.Output[int]
@@ -106,6 +122,7 @@ class ManagedProcess(dynamic.Resource):
         cwd: Path,
         config: pulumi.Input[str] = "",
         health: str = "",
+        makes: str = "",
         port: int = 0,
         seconds: int = 60,
         opts: pulumi.ResourceOptions | None = None,
@@ -113,7 +130,7 @@ class ManagedProcess(dynamic.Resource):
         given = {"name": name, "command": command, "environment": environment, "config": config}
         made = {"pid": None, "started": None, "actual_port": None, "url": None}
         where = {"health": health, "port": port, "seconds": seconds, "folder": str(folder), "cwd": str(cwd)}
-        super().__init__(ProcessProvider(), name, {**given, **where, **made}, opts)
+        super().__init__(ProcessProvider(), name, {**given, **where, "makes": makes, **made}, opts)
 
 
 class FolderProvider(dynamic.ResourceProvider):

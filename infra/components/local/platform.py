@@ -35,6 +35,7 @@ class Tracking(pulumi.ComponentResource):
             # Its job runner is seven processes that nothing here asks for.
             environment={"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             health="/health",
+            makes=str(folder / "mlflow.db"),
             port=args.tracking_port,
             seconds=args.start_seconds,
             folder=places.processes(args.environment),

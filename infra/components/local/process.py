@@ -6,6 +6,7 @@ written by the process before it becomes the command, so that there is none with
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ RECORD = 'echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"'
 MARK = "ML_PROCESS"
 """In the environment of a process and of what it starts: the path of the record."""
 STOP_SECONDS = 10.0
+FULL = 2**20
+"""Bytes free at which a disk counts as full: a database or a log did not fit."""
 CLOCK = 1.0
 """Seconds by which a clock may have been set between a process's start and its record."""
 
@@ -131,8 +134,10 @@ def answers(url: str) -> bool:
 
 
 def last_words(folder: Path, name: str) -> str:
-    """The last line of the log, and where it is."""
+    """The last line of the log, and where it is; on a full disk that says nothing."""
     log = folder / f"{name}.log"
+    if shutil.disk_usage(folder).free < FULL:
+        return f"no space left on device for {log}"
     with contextlib.suppress(OSError):
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         return f"'{lines[-1].strip()[:200] if lines else 'no word'}' (see {log})"

@@ -9,6 +9,7 @@ Helm, secrets inside objects it invents. PULUMI_REAL_PLUGINS=1 makes the tests u
 
 import sys
 from concurrent import futures
+from threading import Lock
 from typing import Any
 
 import grpc
@@ -37,12 +38,14 @@ class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[mi
     def __init__(self, version: str) -> None:
         self._version = version
         self._made: Api | None = None
+        self._making = Lock()
         self._where: dict[str, str] = {}
 
     @property
     def api(self) -> Api:
-        if self._made is None:
-            self._made = Api(self._where.get("kubeconfig", ""), self._where.get("context", ""))
+        with self._making:  # while one thread writes the client's certificates down, another would read half of them
+            if self._made is None:
+                self._made = Api(self._where.get("kubeconfig", ""), self._where.get("context", ""))
         return self._made
 
     # A provider that does not accept secrets gets them in clear, and so does the state.
