@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from policies import cluster, pods
 import yaml
+from policies import cluster, pods
 
 from tests.ci.checkers import checkov, kubernetes_validate
 from tests.projects import done, keys_of_readme
