@@ -1,6 +1,6 @@
 """Bring an environment up or down, look at it, or read its outputs.
 
-make infra-preview|infra-up|infra-down|infra-outputs|env ENV=dev
+make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|env ENV=dev
 """
 
 import argparse
@@ -17,14 +17,32 @@ from components import pulumi_command as pulumi
 from components.engine import EngineError
 
 HERE = Path(__file__).resolve().parent
-PROGRAMS = ("platform", "serving")
-"""In the order they stand on each other."""
+OPTIONS = ("--refresh", "--skip-preview", "--yes")
+BOOTSTRAP, PROGRAMS = "bootstrap", ("platform", "serving")
+
+
+def bootstrap(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """What must be there before the rest, and takes more rights than it."""
+    if BOOTSTRAP in config.programs(environment.target):
+        environment.create(BOOTSTRAP)
+        environment.run(BOOTSTRAP, "up", *OPTIONS, *arguments)
+    backend = environment.variables["PULUMI_BACKEND_URL"]
+    shared = (
+        "" if not backend.startswith("file://") else " Only this machine has it; for a team: infra/README.md, State."
+    )
+    print(f"\nState: {backend}.{shared}")
+
+
+def _lacks_bootstrap(environment: pulumi.Environment) -> bool:
+    """Whether the target has a bootstrap that never came to its end."""
+    has = BOOTSTRAP in config.programs(environment.target)
+    return has and not (environment.exists(BOOTSTRAP) and environment.outputs(BOOTSTRAP))
 
 
 def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
     """What `up` would do, and what is refused. With --expect-no-changes: exit code 3 when it would do something."""
     changes = None
-    for program in PROGRAMS:
+    for program in (BOOTSTRAP, *PROGRAMS) if _lacks_bootstrap(environment) else PROGRAMS:
         environment.create(program)
         try:
             environment.run(program, "preview", "--diff", *arguments)
@@ -41,9 +59,10 @@ def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
 
 def up(environment: pulumi.Environment, arguments: list[str]) -> None:
     """Make it so. What was killed or deleted since is found and made again."""
-    options = ("--refresh", "--skip-preview", "--yes", *arguments)
     try:
-        _make(environment, options)
+        if _lacks_bootstrap(environment):
+            bootstrap(environment, arguments)
+        _make(environment, (*OPTIONS, *arguments))
     except pulumi.RefusedError:
         print("\nThe first that is refused stopped it; all of them:", file=sys.stderr)
         preview(environment, [])
@@ -85,7 +104,7 @@ def _stood_on(environment: pulumi.Environment) -> dict[str, Any]:
 
 def down(environment: pulumi.Environment, arguments: list[str]) -> None:
     """Take it away, the programs in reverse."""
-    for program in reversed(PROGRAMS):
+    for program in reversed(config.programs(environment.target)):
         if environment.exists(program):
             environment.run(program, "destroy", "--refresh", "--skip-preview", "--yes", *arguments)
             environment.remove(program)
@@ -127,7 +146,7 @@ def outputs_of(environment: pulumi.Environment) -> contract.Outputs:
         ) from None
 
 
-COMMANDS = {command.__name__: command for command in (preview, up, down, outputs, env)}
+COMMANDS = {command.__name__: command for command in (bootstrap, preview, up, down, outputs, env)}
 
 
 def main() -> int:
@@ -136,8 +155,9 @@ def main() -> int:
     parser.add_argument("environment", help="dev, staging or production")
     parsed, more = parser.parse_known_args()
     try:
-        whole = config.check(HERE / f"Pulumi.{parsed.environment}.yaml", parsed.environment)
-        environment = pulumi.environment(parsed.environment, HERE)
+        file = HERE / f"Pulumi.{parsed.environment}.yaml"
+        whole = config.check(file, parsed.environment)
+        environment = pulumi.environment(parsed.environment, config.target(file), HERE)
         if not whole:
             _keep_image(environment)
         COMMANDS[parsed.command](environment, more)

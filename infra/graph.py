@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from components import config
-from recording import Made, programs, record
+from recording import Made, record
 
 README = Path(__file__).with_name("README.md")
 DRAWN: Mapping[str, Mapping[str, str]] = {
@@ -39,11 +39,12 @@ def picture(target: str) -> str:
         contents[box].update([_word(each)] if each.custom else [])
         needs[box] |= {boxes[urn] for urn in each.uses if urn in boxes} - {box}
     lines = ["flowchart LR"]
-    for program in programs(target):
+    for program in config.programs(target):
         lines += [f"  subgraph {program}", *(_node(box, words) for box, words in contents.items() if box[0] == program)]
         lines += ["  end"]
     arrows = [(source, box) for box in needs for source in needs[box] if not _implied(source, box, needs)]
     lines += [f"  {_id(source)} --> {_id(box)}" for source, box in sorted(arrows)]
+    lines += ["  bootstrap --> platform"] if "bootstrap" in config.programs(target) else []
     return "\n".join(["```mermaid", *lines, "```\n"])
 
 

@@ -78,11 +78,6 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def programs(target: str) -> list[str]:
-    """The programs of a target, in the order they stand on each other."""
-    return [name for name in ("platform", "serving") if find_spec(f"components.{target}.{name}")]
-
-
 def record(target: str, environment: str, settings: Mapping[str, str]) -> list[Made]:
     """What the programs register under a configuration; `uses` of serving reaches into the platform."""
     recorder = Recorder()
@@ -95,7 +90,7 @@ def record(target: str, environment: str, settings: Mapping[str, str]) -> list[M
             if isinstance(value := getattr(made, each.name), pulumi.Output):
                 sources[each.name] = {str(await one.urn.future()) for one in await value.resources()}
 
-    for recorder.program in programs(target):
+    for recorder.program in config.programs(target):
         mocks.set_mocks(recorder, f"ml-{recorder.program}", environment, preview=False, monitor=Monitor(recorder))
         given = {"target": target, **settings}
         pulumi.runtime.set_all_config({f"{config.NAMESPACE}:{key}": value for key, value in given.items()})

@@ -5,6 +5,7 @@ import re
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -13,6 +14,8 @@ import yaml
 
 T = TypeVar("T")
 NAMESPACE = "ml"
+PROGRAMS = ("bootstrap", "platform", "serving")
+"""In the order they stand on each other."""
 ENVIRONMENTS = ("dev", "staging", "production")
 Target = Literal["local", "kubernetes"]
 TARGETS: tuple[str, ...] = get_args(Target)
@@ -78,26 +81,37 @@ def image() -> dict[str, str]:
     return {"image": named} if named else {}
 
 
+def programs(target: str) -> list[str]:
+    """The programs that a target has."""
+    return [name for name in PROGRAMS if find_spec(f"components.{target}.{name}")]
+
+
+def target(path: Path) -> str:
+    """The target a stack file names. Raises ConfigError."""
+    named = str(_held(path).get("target", "local"))
+    if named not in TARGETS:
+        raise ConfigError(f"{path.name}: target is '{named}'; give one of {', '.join(TARGETS)}")
+    return named
+
+
 def check(path: Path, environment: str) -> bool:
     """Whether every key that must be given is, in a stack file whose plain keys are all known and of their type.
 
     Raises ConfigError.
     """
-    held = _held(path)
-    target = held.pop("target", "local")
-    if target not in TARGETS:
-        raise ConfigError(f"{path.name}: target is '{target}'; give one of {', '.join(TARGETS)}")
+    held, named = _held(path), target(path)
+    held.pop("target", None)
     try:
-        kind = arguments(target)
+        kind = arguments(named)
     except ModuleNotFoundError:
         raise ConfigError(
-            f"{path.name}: target is '{target}', but its package is not installed; "
-            f"answer it with: make template-update ARGS='-d target={target}'"
+            f"{path.name}: target is '{named}', but its package is not installed; "
+            f"answer it with: make template-update ARGS='-d target={named}'"
         ) from None
     known = {one.name: one for one in keys(kind)}
     for name, value in held.items():
         if name not in known:
-            raise ConfigError(f"{path.name}: {NAMESPACE}:{name} is no key of the target {target}; see infra/README.md")
+            raise ConfigError(f"{path.name}: {NAMESPACE}:{name} is no key of the target {named}; see infra/README.md")
         if known[name].secret and not isinstance(value, dict):
             raise ConfigError(
                 f"{path.name}: {NAMESPACE}:{name} stands there in clear; "

@@ -43,6 +43,7 @@ class Environment:
     """One stack of each program. said: what the engine printed so far, without colours."""
 
     name: str
+    target: str
     folder: Path
     home: Path
     variables: dict[str, str]
@@ -146,7 +147,7 @@ def _lives(lock: Path) -> bool:
         return False
 
 
-def environment(name: str, folder: Path) -> Environment:
+def environment(name: str, target: str, folder: Path) -> Environment:
     """The environment of that name, with an engine and a backend. Raises EngineError when there is no engine."""
     found = engine.find()
     if not found:
@@ -159,7 +160,7 @@ def environment(name: str, folder: Path) -> Environment:
     variables.setdefault("PULUMI_BACKEND_URL", f"file://{home / 'state'}")
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & variables.keys():
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(home / "passphrase"))
-    return Environment(name, folder, home, variables)
+    return Environment(name, target, folder, home, variables)
 
 
 def _passphrase(path: Path) -> Path:

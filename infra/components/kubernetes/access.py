@@ -1,4 +1,4 @@
-"""Who may do what in the namespace: the seven roles of roles.yaml, and CI. No role reads secrets or gives rights."""
+"""What people may do in the namespace: the seven roles of roles.yaml. No role reads secrets or gives rights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,43 +11,32 @@ import yaml
 FILE = Path(__file__).resolve().parents[3] / "roles.yaml"
 Rules = Sequence[dict]
 LOOK = ("get", "list", "watch")
-CHANGE = (*LOOK, "create", "update", "patch", "delete")
 
 
-def _rule(group: str, verbs: Sequence[str], *resources: str) -> dict:
+def rule(group: str, verbs: Sequence[str], *resources: str) -> dict:
     return {"api_groups": [group], "resources": list(resources), "verbs": list(verbs)}
 
 
 SEE = (
-    _rule("", LOOK, "pods", "pods/log", "services", "events", "persistentvolumeclaims"),
-    _rule("apps", LOOK, "deployments", "replicasets"),
-    _rule("batch", LOOK, "jobs", "cronjobs"),
-    _rule("autoscaling", LOOK, "horizontalpodautoscalers"),
+    rule("", LOOK, "pods", "pods/log", "services", "events", "persistentvolumeclaims"),
+    rule("apps", LOOK, "deployments", "replicasets"),
+    rule("batch", LOOK, "jobs", "cronjobs"),
+    rule("autoscaling", LOOK, "horizontalpodautoscalers"),
 )
 LIMITS = (
-    _rule("", LOOK, "resourcequotas", "limitranges", "serviceaccounts"),
-    _rule("networking.k8s.io", LOOK, "networkpolicies", "ingresses"),
-    _rule("policy", LOOK, "poddisruptionbudgets"),
+    rule("", LOOK, "resourcequotas", "limitranges", "serviceaccounts"),
+    rule("networking.k8s.io", LOOK, "networkpolicies", "ingresses"),
+    rule("policy", LOOK, "poddisruptionbudgets"),
 )
-RUN = (_rule("batch", ("create", "delete"), "jobs"),)
+RUN = (rule("batch", ("create", "delete"), "jobs"),)
 OPERATE = (
     *RUN,
-    _rule("batch", ("patch",), "cronjobs"),
-    _rule("apps", ("patch",), "deployments"),
-    _rule("", ("delete",), "pods"),
-)
-DEPLOY = (
-    _rule("apps", CHANGE, "deployments"),
-    _rule("batch", CHANGE, "jobs", "cronjobs"),
-    _rule("", CHANGE, "services", "serviceaccounts"),
-    _rule("autoscaling", CHANGE, "horizontalpodautoscalers"),
-    _rule("policy", CHANGE, "poddisruptionbudgets"),
-    _rule("networking.k8s.io", CHANGE, "ingresses"),
-    _rule("gateway.networking.k8s.io", CHANGE, "httproutes"),
-    _rule("monitoring.coreos.com", CHANGE, "servicemonitors", "prometheusrules"),
+    rule("batch", ("patch",), "cronjobs"),
+    rule("apps", ("patch",), "deployments"),
+    rule("", ("delete",), "pods"),
 )
 ROLES: Mapping[str, Rules] = {
-    "business_stakeholder": (_rule("batch", LOOK, "jobs", "cronjobs"),),
+    "business_stakeholder": (rule("batch", LOOK, "jobs", "cronjobs"),),
     "solution_architect": (*SEE, *LIMITS),
     "data_scientist": (*SEE, *RUN),
     "data_engineer": (*SEE, *RUN),
@@ -66,37 +55,29 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """`ci` is the service account a pipeline acts as, by a token of an hour: kubectl create token ci."""
-
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ml:kubernetes:Access", name, None, opts)
-        self._namespace = args.namespace
+        mine = pulumi.ResourceOptions(parent=self)
         for role, rules in ROLES.items():
             group = f"{args.namespace}:{role.replace('_', '-')}"
             subjects = [_subject("Group", group), *map(_holder, args.people.get(role, ()))]
-            self._grant(role.replace("_", "-"), rules, subjects)
-        k8s.core.v1.ServiceAccount(
-            "ci",
-            metadata={"name": "ci", "namespace": args.namespace},
-            automount_service_account_token=False,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        account = {"kind": "ServiceAccount", "name": "ci", "namespace": args.namespace}
-        self._grant("ci", (*SEE, *LIMITS, *DEPLOY), [account])
-        self.ci = f"{args.namespace}/ci"
-        self.register_outputs({"ci": self.ci})
+            grant(role.replace("_", "-"), args.namespace, rules, subjects, mine)
+        self.register_outputs({})
 
-    def _grant(self, name: str, rules: Rules, subjects: list[dict]) -> None:
-        mine = pulumi.ResourceOptions(parent=self)
-        meta = {"name": name, "namespace": self._namespace}
-        k8s.rbac.v1.Role(f"role-{name}", metadata=meta, rules=list(rules), opts=mine)
-        k8s.rbac.v1.RoleBinding(
-            f"binding-{name}",
-            metadata=meta,
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            subjects=subjects,
-            opts=mine,
-        )
+
+def grant(
+    name: str, namespace: str, rules: Rules, subjects: Sequence[dict[str, str]], opts: pulumi.ResourceOptions
+) -> None:
+    """A role of that name, and who has it."""
+    meta = {"name": name, "namespace": namespace}
+    k8s.rbac.v1.Role(f"role-{name}", metadata=meta, rules=list(rules), opts=opts)
+    k8s.rbac.v1.RoleBinding(
+        f"binding-{name}",
+        metadata=meta,
+        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        subjects=list(subjects),
+        opts=opts,
+    )
 
 
 def people(file: Path = FILE) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The place everything lives in: a namespace of restricted pods, with limits, and closed to the network."""
+"""The place everything lives in: limits for the namespace, and the ways through its closed network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,6 @@ class PlaceArgs:
 
     namespace: str
     project: str
-    environment: str
     quota: Mapping[str, str]
     outside: Sequence[str] = ()
 
@@ -35,20 +34,14 @@ class Place(pulumi.ComponentResource):
     def __init__(self, name: str, args: PlaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ml:kubernetes:Place", name, None, opts)
         self._args = args
-        mine = pulumi.ResourceOptions(parent=self)
-        enforced = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        labels = {**enforced, **pod.owned(args.project), "environment": args.environment}
-        self.namespace = k8s.core.v1.Namespace(
-            "namespace", metadata={"name": args.namespace, "labels": labels}, opts=mine
-        )
-        self._inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
+        self._mine = pulumi.ResourceOptions(parent=self)
         quota = k8s.core.v1.ResourceQuota(
-            "quota", metadata=self._meta("quota"), spec={"hard": dict(args.quota)}, opts=self._inside
+            "quota", metadata=self._meta("quota"), spec={"hard": dict(args.quota)}, opts=self._mine
         )
         limits = k8s.core.v1.LimitRange(
-            "limits", metadata=self._meta("limits"), spec={"limits": [_limits()]}, opts=self._inside
+            "limits", metadata=self._meta("limits"), spec={"limits": [_limits()]}, opts=self._mine
         )
-        self.ready: list[pulumi.Resource] = [self.namespace, quota, limits, *self._network()]
+        self.ready: list[pulumi.Resource] = [quota, limits, *self._network()]
         self.register_outputs({"namespace": args.namespace})
 
     def _network(self) -> list[pulumi.Resource]:
@@ -57,7 +50,6 @@ class Place(pulumi.ComponentResource):
         dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
         dns_pods = {"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}}
         made = [
-            self._policy("deny", {}, ingress=[], egress=[]),
             self._policy("dns", {}, egress=[{"to": [dns_pods], "ports": dns}]),
             self._policy("serving", _of("serving"), ingress=[_rule("from", {"namespace_selector": {}}, "serving")]),
         ]
@@ -78,10 +70,8 @@ class Place(pulumi.ComponentResource):
 
     def _policy(self, name: str, pods: dict, **rules: list) -> pulumi.Resource:
         kinds = [kind.capitalize() for kind in rules]
-        spec = {"pod_selector": pods, "policy_types": kinds, **{kind: each for kind, each in rules.items() if each}}
-        return k8s.networking.v1.NetworkPolicy(
-            f"network-{name}", metadata=self._meta(name), spec=spec, opts=self._inside
-        )
+        spec = {"pod_selector": pods, "policy_types": kinds, **rules}
+        return k8s.networking.v1.NetworkPolicy(f"network-{name}", metadata=self._meta(name), spec=spec, opts=self._mine)
 
     def _meta(self, name: str) -> dict:
         return {"name": name, "namespace": self._args.namespace, "labels": pod.owned(self._args.project)}

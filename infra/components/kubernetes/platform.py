@@ -27,7 +27,6 @@ class Platform:
     artifact_uri: str
     secret: pulumi.Input[str]
     endpoint: pulumi.Input[str]
-    ci: str
     image: str
     """What runs, for a command that is told no other."""
     api_key: pulumi.Input[str]
@@ -46,9 +45,9 @@ def provider(args: Arguments) -> k8s.Provider:
 def platform(args: Arguments) -> Platform:
     prerequisites.check([], args.kubeconfig, args.context, needs_volumes=not args.storage_class)
     cluster = pulumi.ResourceOptions(provider=provider(args))
-    place = Place("place", PlaceArgs(args.place, args.project, args.environment, args.quota, args.outside), cluster)
+    place = Place("place", PlaceArgs(args.place, args.project, args.quota, args.outside), cluster)
     inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=place.ready))
-    access = Access("access", AccessArgs(args.place, people()), inside)
+    Access("access", AccessArgs(args.place, people()), inside)
     values, key = _secrets(args)
     secret = Settings("settings", args.place, args.project, values, inside)
     servers = Servers(args, secret.name, inside)
@@ -68,7 +67,6 @@ def platform(args: Arguments) -> Platform:
         artifact_uri=args.store or f"s3://{backends.BUCKET}/{args.project}",
         secret=secret.name,
         endpoint=endpoint,
-        ci=access.ci,
         image=args.image,
         api_key=pulumi.Output.secret(key),
     )

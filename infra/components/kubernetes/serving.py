@@ -45,7 +45,7 @@ def serving(args: Arguments, platform: Any) -> Outputs:
         serving_auth="keys",
         batch_queue=args.place,
         secrets_ref=pulumi.Output.concat(args.place, "/", secret),
-        ci_identity=platform("ci"),
+        ci_identity=f"{args.place}/ci",
     )
 
 
