@@ -4,7 +4,7 @@ RUN := $(UV) run --frozen --quiet
 OFFLINE := echo "setup: the packages did not come; look at the network and try again." >&2; exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench notes weekly lock schema clean
+.PHONY: help setup check test verify-target demo bench notes weekly lock schema clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+%?:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,9 @@ test: setup ## Run all tests
 
 test-%: setup ## Run one folder of tests: static render update project loop ci infra cluster
 	$(RUN) pytest -n 2 tests/$*
+
+verify-target: setup ## Run a target's tests on what you have, and note it in verified.yaml; TARGET=local|kubernetes
+	$(RUN) python tools/verify_target.py $(TARGET)
 
 demo: ## Generate a project into build/demo and run its whole loop
 	@command -v git >/dev/null || { echo "demo: git is missing; install it (for example: apt install git)." >&2; exit 2; }

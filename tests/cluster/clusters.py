@@ -1,5 +1,6 @@
 """Clusters to test on: one of our own, or any that SLIPWAY_KUBECONFIG points to."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,9 @@ class Cluster:
         ended = subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=environment)
         assert ended.returncode == 0, f"kubectl {' '.join(words)}: {ended.stdout}{ended.stderr}"
         return ended.stdout
+
+    def version(self) -> str:
+        return str(json.loads(self.kubectl("get", "--raw", "/version"))["gitVersion"])
 
     def load(self, *archives: Path) -> None:
         assert self.run, "images of a cluster that was there before come from its registry"

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from filelock import FileLock
 from tests.cluster import images
 from tests.cluster.clusters import Cluster, definitions, script, up
 from tests.cluster.lab import Lab, until
-from tests.cluster.plugin import plugins
+from tests.cluster.plugin import applied_by, plugins
 from tests.images import an_image
 from tests.infra.local import make_engine
 from tests.projects import done
@@ -42,18 +42,20 @@ spec: {gatewayClassName: edge, listeners: [{name: http, port: 80, protocol: HTTP
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """Our own cluster, gone afterwards; or the one of SLIPWAY_KUBECONFIG.
+def cluster(record_testsuite_property: Callable[[str, object], None]) -> Iterator[Cluster]:
+    """Our own cluster, gone afterwards; or the one of SLIPWAY_KUBECONFIG. The report says which.
 
     For that one the JSON file SLIPWAY_SETTINGS names images it can pull: image, nextImage (another tag of it), and
     storeImage, databaseImage, onlineImage where the defaults cannot be had. Addresses of its Services must be reachable
     from here; for kind: ip route add 10.96.0.0/16 via its node.
     """
     if given := os.environ.get("SLIPWAY_KUBECONFIG"):
+        record_testsuite_property("on", f"Kubernetes {Cluster(Path(given)).version()}, a cluster that was there")
         yield Cluster(Path(given))
         return
     run = Path(f"/var/tmp/slipway-cluster-{os.getpid()}")  # noqa: S108 - overlays want a disk
     found = up(run)
+    record_testsuite_property("on", f"Kubernetes {found.version()}, one node of our own")
     try:
         yield found
     finally:
@@ -85,9 +87,15 @@ def engine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def lab(
-    engine: None, cluster: Cluster, project: Path, tmp_path_factory: pytest.TempPathFactory, template: Path
+    engine: None,
+    cluster: Cluster,
+    project: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    template: Path,
+    record_testsuite_property: Callable[[str, object], None],
 ) -> Iterator[Lab]:
     """The project on the cluster, nothing applied yet; in one that was there before, its namespace goes afterwards."""
+    record_testsuite_property("plugin", applied_by())
     home = plugins(project / "infra" / ".venv", tmp_path_factory.mktemp("pulumi"))
     settings: dict[str, Any] = {"servingCpu": "100m", "servingMemory": "512Mi", "maxReplicas": 2, "calmSeconds": 5}
     if not cluster.run:
