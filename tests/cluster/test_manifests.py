@@ -116,6 +116,7 @@ def _checked(documents: list[dict[str, Any]], folder: Path) -> dict[str, list[st
         ("dev", {"image": "name:1", "route": "magic"}, "ml:route is 'magic'"),
         ("dev", {"image": "name:1", "route": "ingress"}, "routeHost is empty"),
         ("staging", {"image": "name:1"}, "image is 'name:1': give it by digest"),
+        ("staging", {"image": f"name{DIGEST}"}, "storeImage is 'ghcr.io/versity/versitygw:v1.8.0': give it by digest"),
         ("production", {"image": f"name{DIGEST}"}, "production needs store, database and online"),
     ],
 )

@@ -43,9 +43,15 @@ class Arguments:
     store_secret: str = key("Secret key of the object store.", "", secret=True)
     database: str = key("MLflow's database, postgresql+psycopg://...; empty is an own one.", "", secret=True)
     online: str = key("Online feature store, redis://...; empty is an own one.", "", secret=True)
-    store_image: str = key("Versity's S3 gateway, for an own store.", "ghcr.io/versity/versitygw:v1.8.0")
-    database_image: str = key("PostgreSQL, for an own database.", "docker.io/library/postgres:17.6")
-    online_image: str = key("Valkey or Redis, for an own online store.", "docker.io/valkey/valkey:8.1.4")
+    store_image: str = key(
+        "Versity's S3 gateway, for an own store; outside dev by digest.", "ghcr.io/versity/versitygw:v1.8.0"
+    )
+    database_image: str = key(
+        "PostgreSQL, for an own database; outside dev by digest.", "docker.io/library/postgres:17.6"
+    )
+    online_image: str = key(
+        "Valkey or Redis, for an own online store; outside dev by digest.", "docker.io/valkey/valkey:8.1.4"
+    )
     storage: str = key("Size of each volume.", "20Gi")
     storage_class: str = key("Storage class of the volumes; empty is the cluster's default.", "")
     quota: Mapping[str, str] = key("What the namespace may hold in all, as a ResourceQuota's `hard`.", QUOTA)
@@ -74,15 +80,16 @@ class Arguments:
         """Raises ValueError with a sentence that names the key."""
         if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", self.place):
             raise ValueError(f"namespace is '{self.place}': give up to 63 lower-case letters, digits and dashes")
-        for name in ("store_image", "database_image", "online_image"):
-            _named(name, getattr(self, name))
-        _named("image", self.image, by_digest=self.environment != "dev")
+        strict = self.environment != "dev"
+        _named("image", self.image, by_digest=strict)
         if not 1 <= self.replicas <= self.max_replicas:
             raise ValueError(f"replicas is {self.replicas}: give 1 to maxReplicas, which is {self.max_replicas}")
         if self.store and not self.store.startswith("s3://"):
             raise ValueError(f"store is '{self.store}': give s3://BUCKET/PREFIX, or leave it empty for an own one")
         if self.environment == "production" and "" in (self.store, self.database, self.online):
             raise ValueError("production needs store, database and online: nothing backs up servers in the namespace")
+        for name, given in (("store", self.store), ("database", self.database), ("online", self.online)):
+            _named(f"{name}Image", getattr(self, f"{name}_image"), by_digest=strict and given == "")
         if wrong := [each for each in self.outside if not re.fullmatch(r"[0-9a-fA-F.:]+/\d+:\d+", each)]:
             raise ValueError(f"outside has '{wrong[0]}': give RANGE:PORT, such as 10.0.0.0/8:443")
 
@@ -121,6 +128,8 @@ def _named(name: str, image: str, by_digest: bool = False) -> None:
     if DIGEST.match(image):
         return
     if by_digest:
-        raise ValueError(f"{name} is '{image}': give it by digest, NAME@sha256:...; make push prints it")
+        raise ValueError(
+            f"{name} is '{image}': give it by digest, NAME@sha256:...; for the project's own make push prints it"
+        )
     if not TAGGED.match(image) or image.endswith(":latest"):
         raise ValueError(f"{name} is '{image}': give NAME@sha256:... or NAME:TAG, and not `latest`")
