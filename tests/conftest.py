@@ -8,7 +8,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.rendering import export
 
-TOGETHER = ("tests/update/", "tests/project/test_first_day.py", "tests/ci/test_image.py", "tests/cluster/")
+TOGETHER = (
+    "tests/update/",
+    "tests/project/test_first_day.py",
+    "tests/ci/test_agents.py",
+    "tests/ci/test_faults.py",
+    "tests/ci/test_image.py",
+    "tests/cluster/",
+)
 """Tests that share something expensive, or one project's folder: one worker runs them, one after the other."""
 
 

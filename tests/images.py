@@ -15,12 +15,12 @@ from filelock import FileLock
 
 from tests.cache import folder
 from tests.packages import programs
-from tests.projects import done
+from tests.projects import done, shared_folder
 from tests.rendering import git, render
 
 SETTINGS = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
 """What works in a container without overlays as well as on a bare machine."""
-CERTIFICATES = "/etc/ssl/certs"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 USER = 65532
 
 
@@ -57,7 +57,7 @@ def built(project: Path) -> Image:
 
 def an_image(factory: pytest.TempPathFactory, template: Path) -> Image:
     """The default project's image, built once for all workers of a run."""
-    shared = factory.getbasetemp().parent
+    shared = shared_folder(factory)
     project = shared / "image-project"
     with FileLock(shared / "image-project.lock"):
         if not (project / ".git").exists():

@@ -1,5 +1,6 @@
 """Checkers of other people's formats, each at one version, kept in the user's cache."""
 
+import json
 import os
 import subprocess
 import sys
@@ -81,12 +82,23 @@ def gitlab_ci_local(project: Path, *words: str, **environment: str) -> Ended:
     return run("node", command, *words, cwd=project, env=os.environ | environment)
 
 
+RUNS = {
+    "change": {"CHANGE_ID": "7"},
+    "fork": {"CHANGE_ID": "7", "CHANGE_FORK": "stranger"},
+    "main": {"BRANCH_NAME": "main", "cause": "BranchEventCause"},
+    "watch": {"BRANCH_NAME": "main", "cause": "TimerTrigger"},
+    "hand": {"BRANCH_NAME": "main", "cause": "UserIdCause", "ROLLBACK": "staging"},
+}
+"""What Jenkins tells a pipeline of the event that started it."""
+
+
 def jenkins(file: Path) -> Ended:
-    """The pipeline as JSON, or what is wrong with it (exit code 1)."""
+    """The pipeline as JSON under each of RUNS, or what is wrong with it (exit code 1)."""
     programs("java", packages=("default-jre-headless",))
     jars = _node("npm-groovy-lint") / "npm-groovy-lint" / "lib" / "java" / "groovy" / "lib"
     script = Path(__file__).with_name("jenkins.groovy")
-    return run("java", "-cp", f"{jars}/*", "groovy.ui.GroovyMain", script, file)
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+    return run("java", *quick, "-cp", f"{jars}/*", "groovy.ui.GroovyMain", script, file, json.dumps(RUNS))
 
 
 def schema(name: str, file: Path) -> Ended:

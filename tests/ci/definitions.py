@@ -2,7 +2,9 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,9 +50,14 @@ def _targets(commands: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+WORKFLOWS = {
+    when: f".github/workflows/{name}.yml"
+    for when, name in (("change", "change"), ("main", "deliver"), ("watch", "watch"), ("hand", "rollback"))
+}
+
+
 def github(project: Path) -> Definition:
-    files = {"change": "change", "main": "deliver", "watch": "watch", "hand": "rollback"}
-    return {when: list(_github(project / ".github" / "workflows" / f"{name}.yml")) for when, name in files.items()}
+    return {when: list(_github(project / name)) for when, name in WORKFLOWS.items()}
 
 
 def _github(file: Path) -> Iterator[Job]:
@@ -82,11 +89,11 @@ def gitlab(project: Path) -> Definition:
         production = when == "main" and job.get("environment") == "production"
         found[when].append(
             Job(
-                _name(name),
+                plain(name),
                 _targets(job["script"]),
                 "either" if when == "hand" else job.get("variables", {}).get("ENV", ""),
                 int(job["timeout"].split()[0]),
-                frozenset(_name(need) for need in job.get("needs", [])),
+                frozenset(plain(need) for need in job.get("needs", [])),
                 job.get("when") == "always",
                 ".identity" in extended,
                 production and job.get("when") == "manual",
@@ -106,11 +113,17 @@ def azure(project: Path) -> Definition:
     return found
 
 
+def azure_steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps of a plain job or of a deployment."""
+    steps: list[dict[str, Any]] = job["steps"] if "steps" in job else job["strategy"]["runOnce"]["deploy"]["steps"]
+    return steps
+
+
 def _azure(stage: dict[str, Any], job: dict[str, Any]) -> Job:
-    steps = job["steps"] if "steps" in job else job["strategy"]["runOnce"]["deploy"]["steps"]
+    steps = azure_steps(job)
     needs = job.get("dependsOn") or stage.get("dependsOn") or []
     return Job(
-        _name(job.get("job") or job["deployment"]),
+        plain(job.get("job") or job["deployment"]),
         _targets([step["script"] for step in steps if "script" in step]),
         _either(job.get("variables", {}).get("ENV", "")),
         int(job["timeoutInMinutes"]),
@@ -122,13 +135,23 @@ def _azure(stage: dict[str, Any], job: dict[str, Any]) -> Job:
     )
 
 
-def jenkins(project: Path) -> Definition:
-    ended = checkers.jenkins(project / "Jenkinsfile")
+@cache
+def parsed(jenkinsfile: str) -> dict[str, dict[str, Any]]:
+    """A Jenkinsfile's tree, {name, args, inside, value of an expression}, by the event that started it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".groovy") as file:
+        file.write(jenkinsfile)
+        file.flush()
+        ended = checkers.jenkins(Path(file.name))
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    trees: dict[str, dict[str, Any]] = json.loads(ended.stdout)
+    return trees
+
+
+def jenkins(project: Path) -> Definition:
     found: Definition = {"change": [], "main": [], "watch": [], "hand": []}
-    for stage in _one(json.loads(ended.stdout), "stages")["inside"]:
+    for stage in one(parsed((project / "Jenkinsfile").read_text())["main"], "stages")["inside"]:
         [group] = stage["args"]
-        inner = _one(stage, "stages")
+        inner = one(stage, "stages")
         when = {"change": "change", "deliver": "main", "watch": "watch", "rollback": "hand"}[group]
         found[when] = list(_jenkins(inner["inside"] if inner else [stage]))
     return found
@@ -138,22 +161,19 @@ def _jenkins(stages: list[dict[str, Any]]) -> Iterator[Job]:
     """Declarative stages run one after the other; which of them need which, the others say."""
     is_approved = False
     for stage in stages:
-        steps = _one(stage, "steps")["inside"]
-        caught = [step for step in steps if step["name"] == "catchError"]
-        inside = caught[0]["inside"] if caught else steps
-        commands = [step["args"][0] for step in inside if step["name"] == "sh"]
-        if not commands:
-            is_approved = any(step["name"] == "input" for step in steps)
+        given = commands(stage)
+        if not given:
+            is_approved = any(step["name"] == "input" for step in one(stage, "steps")["inside"])
             continue
-        options = {option["name"]: option["args"] for option in _one(stage, "options")["inside"]}
-        variables = (_one(stage, "environment") or {}).get("variables", {})
+        options = {option["name"]: option["args"] for option in one(stage, "options")["inside"]}
+        variables = (one(stage, "environment") or {}).get("variables", {})
         yield Job(
-            _name(stage["args"][0]),
-            _targets(commands),
+            plain(stage["args"][0]),
+            _targets(given),
             _either(variables.get("ENV", "")),
             options["timeout"][0]["time"],
             frozenset(),
-            bool(caught),
+            one(one(stage, "steps"), "catchError") is not None,
             "CI_ID_TOKEN" in variables,
             is_approved,
             "lock" in options,
@@ -161,11 +181,18 @@ def _jenkins(stages: list[dict[str, Any]]) -> Iterator[Job]:
         is_approved = False
 
 
-def _one(node: dict[str, Any], name: str) -> Any:
+def commands(stage: dict[str, Any]) -> list[str]:
+    """What a stage of a Jenkinsfile runs."""
+    steps = one(stage, "steps")
+    inside = (one(steps, "catchError") or steps)["inside"]
+    return [step["args"][0] for step in inside if step["name"] == "sh"]
+
+
+def one(node: dict[str, Any], name: str) -> Any:
     return next((inside for inside in node["inside"] if inside["name"] == name), None)
 
 
-def _name(name: str) -> str:
+def plain(name: str) -> str:
     """GitLab keeps the word image for itself, Azure allows no dash."""
     return name.removeprefix("deliver-").removeprefix("change-").replace("_", "-")
 

@@ -1,5 +1,6 @@
 // Reads a declarative Jenkinsfile as Groovy does and prints it as JSON: {name, args, inside}. What the grammar of declarative
-// pipelines does not have at a place is refused with exit code 1. Only what our pipelines use is known.
+// pipelines does not have at a place is refused with exit code 1. Only what our pipelines use is known. The second argument,
+// JSON, holds the variables and parameters of some runs, by name; the same names hold what is printed for each.
 import groovy.json.JsonOutput
 
 class Known {
@@ -21,11 +22,12 @@ class Known {
 }
 
 class Recorder {
+    static Map given = [:]
     String place
     List nodes = []
     Map variables = [:]
-    Map env = [:]
-    Map params = [:].withDefault { "\${params.${it}}".toString() }
+    Map env = given
+    Map params = [:].withDefault { given[it] ?: "\${params.${it}}".toString() }
 
     def call(String name, args) {
         if (!(name in Known.inside[place])) throw new IllegalArgumentException("'${name}' has no place in '${place}'")
@@ -37,7 +39,8 @@ class Recorder {
             def within = new Recorder(place: name)
             body = body.rehydrate(within, within, within)
             body.resolveStrategy = Closure.DELEGATE_ONLY
-            body()
+            def value = body()
+            if (name == 'expression') node.value = value as Boolean
             node.inside = within.nodes
             if (within.variables) node.variables = within.variables
         }
@@ -64,13 +67,19 @@ def check(node) {
     node.inside.each { check(it) }
 }
 
-try {
+def read(String file, Map given) {
+    Recorder.given = given
     def root = new Recorder(place: '')
-    def script = new GroovyShell().parse(new File(args[0]))
-    script.metaClass.methodMissing = { String name, given -> root.call(name, given) }
+    def script = new GroovyShell().parse(new File(file))
+    script.metaClass.methodMissing = { String name, words -> root.call(name, words) }
     script.run()
     root.nodes.each { check(it) }
-    println JsonOutput.toJson(root.nodes[0])
+    root.nodes[0]
+}
+
+try {
+    def runs = new groovy.json.JsonSlurper().parseText(args[1])
+    println JsonOutput.toJson(runs.collectEntries { name, given -> [name, read(args[0], given)] })
 } catch (IllegalArgumentException | MissingPropertyException | org.codehaus.groovy.control.CompilationFailedException problem) {
     println "${args[0]}: ${problem.message}"
     System.exit(1)

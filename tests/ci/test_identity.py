@@ -4,10 +4,8 @@ import json
 import os
 import stat
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 import yaml
 
 from tests.ci import checkers
+from tests.ci.loopback import Handler, a_server
 from tests.rendering import ROOT
 
 PLATFORMS = {
@@ -31,27 +30,16 @@ def a_system(*answers: tuple[int, Any]) -> Iterator[tuple[str, list[tuple[str, s
     asked: list[tuple[str, str, Any]] = []
     left = iter(answers)
 
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            asked.append((f"{self.command} {self.path}", self.headers["authorization"], json.loads(body or "null")))
+    class System(Handler):
+        def reply(self) -> None:
+            asked.append((f"{self.command} {self.path}", self.headers["authorization"], self.body()))
             status, content = next(left)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(content).encode())
+            self.answer(content, status)
 
-        do_GET = do_POST = do_PATCH = answer
+        do_GET = do_POST = do_PATCH = reply
 
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with a_server(System) as address:
+        yield address, asked
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The container image: built without a hub, locked down, the same each time, and one for every job."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.ci.checkers import hadolint
-from tests.images import Image, a_container, build, unpacked, until, writable
-from tests.projects import done
+from tests.ci.registry import PASSWORD, USER, a_registry
+from tests.images import Image, a_container, build, buildah, unpacked, until, writable
+from tests.projects import done, run
 from tests.rendering import ROOT
 
 ASK = """
@@ -94,6 +96,31 @@ def test_its_parts_are_listed_and_without_a_repository_it_stays_here(image: Imag
     assert {"scikit-learn", "onnxruntime", "mlflow"} <= {part["name"] for part in parts["components"]}
     assert "pytest" not in {part["name"] for part in parts["components"]}
     assert "stays on this machine" in done(image.project, "make", "push", "IMAGE_REPOSITORY=")
+
+
+def test_it_is_pushed_by_digest_under_the_jobs_own_login(
+    image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = image.project / "var" / "image.digest"
+    with a_registry(tmp_path / "registry") as registry:
+        login = {"REGISTRY_USER": USER, "REGISTRY_PASSWORD": "of-yesterday", "GITHUB_OUTPUT": str(tmp_path / "output")}
+        for name, value in (registry.settings | login).items():
+            monkeypatch.setenv(name, value)
+        refused = run(image.project, "make", "push", f"IMAGE_REPOSITORY={registry.address}/Acme/departures")
+        assert refused.returncode != 0
+        assert "invalid username/password" in refused.stderr
+        assert not told.exists()
+
+        monkeypatch.setenv("REGISTRY_PASSWORD", PASSWORD)
+        done(image.project, "make", "push", f"IMAGE_REPOSITORY={registry.address}/Acme/departures")
+        name, digest = told.read_text().strip().split("@")
+        assert name == f"{registry.address}/acme/departures"
+        assert (tmp_path / "output").read_text() == f"name={name}\ndigest={digest}\n"
+        content = registry.asked(f"acme/departures/manifests/{digest}")
+        assert digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+        assert json.loads(content)["config"]["digest"] == image.id
+        assert buildah("pull", "--quiet", f"{name}@{digest}") == image.id.removeprefix("sha256:")
+    told.unlink()
 
 
 def test_the_size_is_told_and_not_absurd(image: Image) -> None:

@@ -21,6 +21,8 @@ import psutil
 RECORD = 'echo "$$" > "$0.new" && mv "$0.new" "$0" && exec "$@"'
 MARK = "ML_PROCESS"
 """In the environment of a process and of what it starts: the path of the record."""
+JOBS = ("RUNNER_TRACKING_ID", "VSTS_PROCESS_LOOKUP_ID", "JENKINS_NODE_COOKIE")
+"""By these variables the agents of GitHub, Azure and Jenkins know a job's processes, and end them with the job."""
 STOP_SECONDS = 10.0
 FULL = 2**20
 """Bytes free at which a disk counts as full: a database or a log did not fit."""
@@ -40,11 +42,12 @@ def start(command: list[str], environment: dict[str, str], folder: Path, name: s
     """Start the command in a session of its own, output to NAME.log. Raises RuntimeError when it ends at once."""
     record = folder / f"{name}.pid"
     record.unlink(missing_ok=True)
+    inherited = {key: value for key, value in os.environ.items() if key not in JOBS}
     with open(folder / f"{name}.log", "ab") as log:
         child = subprocess.Popen(
             ["/bin/sh", "-c", RECORD, str(record), *command],
             cwd=cwd,
-            env=os.environ | environment | {MARK: str(record)},
+            env=inherited | environment | {MARK: str(record)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
