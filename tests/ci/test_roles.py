@@ -4,23 +4,15 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.ci import checkers
-from tests.rendering import render
+from tests.rendering import git, render
 
 TEAM = "acme/release-team"
-CLIENT = """#!/bin/sh
-# Stands in for a system's client: notes what it is asked, and answers a lookup with a number.
-printf '%s\\n' "$0 $*" >>"$NOTES"
-case "$*" in
-  *--input*|*--in-file*) cat >>"$NOTES"; echo >>"$NOTES" ;;
-  *rulesets*|*pipeline_schedules*) ;;
-  *) echo 42 ;;
-esac
-"""
 
 
 @pytest.fixture(params=["github", "gitlab", "azure-devops", "jenkins"])
@@ -52,42 +44,110 @@ def test_code_owners_follow_and_a_forgotten_update_is_noticed(project: Path) -> 
     assert run(project, "owners.py", "--check").returncode == 0
 
 
-def test_the_approvers_of_production_follow(project: Path, tmp_path: Path) -> None:
-    assert run(project, "owners.py", "--approvers", "production").stdout == f"{TEAM}\n"
-    assert run(project, "owners.py", "--approvers", "staging").stdout == "\n"
+@pytest.fixture
+def clients(project: Path, tmp_path: Path) -> dict[str, str]:
+    """A machine with the systems' clients, and a repository cloned from Azure."""
     (tmp_path / "bin").mkdir()
     for name in ("gh", "glab", "az"):
-        (tmp_path / "bin" / name).write_text(CLIENT)
-        (tmp_path / "bin" / name).chmod(0o755)
-    notes = tmp_path / "notes"
-    notes.touch()
-    ended = run(project, "repository.py", NOTES=str(notes), PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        client = tmp_path / "bin" / name
+        client.write_text(f"#!{sys.executable}\n" + Path(__file__).with_name("client.py").read_text())
+        client.chmod(0o755)
+    git(project, "init", "--quiet")
+    git(project, "remote", "add", "origin", "https://dev.azure.com/acme/ml/_git/departures")
+    return {"STATE": str(tmp_path / "state.json"), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+
+def applied(project: Path, clients: dict[str, str]) -> Any:
+    """What the system holds after `make repository`."""
+    ended = run(project, "repository.py", **clients)
     assert ended.returncode == 0, ended.stderr
-    asked = notes.read_text()
+    state = Path(clients["STATE"])
+    return json.loads(state.read_text()) if state.exists() else {}
+
+
+def put(project: Path, role: str, *people: str) -> None:
+    roles = yaml.safe_load((project / "roles.yaml").read_text())
+    roles["roles"][role]["people"] = list(people)
+    (project / "roles.yaml").write_text(yaml.safe_dump(roles))
+
+
+def guarded(project: Path, state: Any) -> dict[str, list[str]]:
+    """Who approves each environment, as the system holds it."""
+    here = "repos/{owner}/{repo}/environments"
+    if project.name == "github":
+        return {name: [f"{who['type']} {who['id']}" for who in one["reviewers"]] for name, one in state[here].items()}
+    if project.name == "gitlab":
+        held = state["projects/:id/protected_environments"]
+        return {name: [json.dumps(rule) for rule in one["approval_rules"]] for name, one in held.items()}
+    return {
+        one["resource"]["name"]: [who["id"] for who in one["settings"]["approvers"]] for one in state["configurations"]
+    }
+
+
+APPROVED = {
+    "github": {"staging": [], "production": ["Team 42"], "watch": []},
+    "gitlab": {"staging": [], "production": ['{"group_id": 42, "required_approvals": 1}']},
+    "azure-devops": {"production": ["42"]},
+}
+
+
+def test_the_approvers_of_production_follow(project: Path, clients: dict[str, str]) -> None:
+    assert run(project, "owners.py", "--approvers", "production").stdout == f"{TEAM}\n"
+    assert run(project, "owners.py", "--approvers", "staging").stdout == "\n"
+    state = applied(project, clients)
     if project.name == "jenkins":  # reads them at each run
-        assert asked == ""
+        assert state == {}
         assert "make --silent approvers ENV=production" in (project / "Jenkinsfile").read_text()
         return
-    sent = [json.loads(line) for line in asked.splitlines() if line.startswith("{")]
+    assert guarded(project, state) == APPROVED[project.name]
+
+
+def test_setting_up_twice_is_setting_up_once_and_later_changes_replace(project: Path, clients: dict[str, str]) -> None:
+    if project.name == "jenkins":
+        return
+    first = applied(project, clients)
+    assert applied(project, clients) == first
+    put(project, "ml_engineer")
+    put(project, "data_engineer")
+    changed = applied(project, clients)
+    assert not any(guarded(project, changed).values())
+    if project.name == "azure-devops":
+        kinds = [one["type"]["displayName"] for one in changed["policies"]]
+        assert sorted(kinds) == ["Build", "Minimum number of reviewers"]
+
+
+def test_main_is_protected_and_only_main_deploys(project: Path, clients: dict[str, str]) -> None:
+    if project.name == "jenkins":
+        return
+    state = applied(project, clients)
     if project.name == "github":
-        assert "orgs/acme/teams/release-team" in asked
-        [ruleset] = [body for body in sent if "rules" in body]
+        [ruleset] = state["repos/{owner}/{repo}/rulesets"].values()
         assert {"verify", "image"} == {
             check["context"]
             for rule in ruleset["rules"]
             if rule["type"] == "required_status_checks"
             for check in rule["parameters"]["required_status_checks"]
         }
-        reviewers = [body["reviewers"] for body in sent if "reviewers" in body]
-        assert reviewers == [[], [{"type": "Team", "id": 42}], []]  # staging, production, watch
+        for environment in ("staging", "production", "watch"):
+            policies = state[f"repos/{{owner}}/{{repo}}/environments/{environment}/deployment-branch-policies"]
+            assert list(policies) == ["main"]
     elif project.name == "gitlab":
-        assert "groups/acme%2Frelease-team" in asked
-        rules = {body["name"]: body["approval_rules"] for body in sent if "approval_rules" in body}
-        assert rules == {"staging": [], "production": [{"group_id": "42", "required_approvals": 1}]}
+        assert state["projects/:id/protected_branches"]["main"]["push_access_level"] == 0
+        assert list(state["projects/:id/pipeline_schedules"]) == ["watch"]
     else:
-        approvals = [body for body in sent if body.get("type", {}) == {"name": "Approval"}]
-        assert [body["resource"]["name"] for body in approvals] == ["production"]
-        assert [body["settings"]["approvers"] for body in approvals] == [[{"id": "42"}]]
+        assert "Build" in [one["type"]["displayName"] for one in state["policies"]]
+
+
+def test_somebody_whom_the_system_does_not_know_is_one_sentence(project: Path, clients: dict[str, str]) -> None:
+    if project.name == "jenkins":
+        return
+    put(project, "ml_engineer", "nobody")
+    ended = run(project, "repository.py", **clients)
+    assert ended.returncode == 2
+    assert (
+        ended.stderr
+        == "repository: 'nobody' is not known there, or you may not see it; look at roles.yaml and at your login.\n"
+    )
 
 
 def test_without_the_systems_client_it_is_one_sentence(project: Path, tmp_path: Path) -> None:

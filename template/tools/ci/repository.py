@@ -2,8 +2,8 @@
 
     python tools/ci/repository.py [--show]
 
-Who approves comes from roles.yaml. Run it again after changing people: GitHub and GitLab take the new settings in place
-of the earlier ones, Azure beside them. --show prints what it would send and needs no client.
+Who approves comes from roles.yaml. Run it again after changing people: the new settings take the place of the earlier
+ones, and twice the same changes nothing. --show prints what it would send and needs no client.
 """
 
 import argparse
@@ -24,18 +24,29 @@ Call = tuple[list[str], Any]
 """A command, and the JSON on its standard input (None: nothing)."""
 
 
+class Unknown(Exception):
+    """Somebody or something that the system does not know."""
+
+
 class Client:
     """Runs the calls of one system, or only prints them."""
 
     def __init__(self, show: bool) -> None:
         self.show = show
 
-    def ask(self, *command: str) -> str:
-        """What a command that only looks answers; a placeholder when nothing is run."""
+    def ask(self, *command: str) -> Any:
+        """What a command that only looks answers, read as JSON; None when there is no such thing, or nothing is run."""
         if self.show:
-            return f"<{' '.join(command)}>"
+            return None
         ended = subprocess.run(list(command), capture_output=True, text=True, check=False)
-        return ended.stdout.strip() if ended.returncode == 0 else ""
+        return json.loads(ended.stdout or "null") if ended.returncode == 0 else None
+
+    def number(self, who: str, found: Any) -> Any:
+        """The id in an answer. Raises Unknown when there was none."""
+        first = (found[0] if found else None) if isinstance(found, list) else found
+        if first is None and not self.show:
+            raise Unknown(f"'{who}' is not known there, or you may not see it")
+        return f"<id of {who}>" if first is None else first["id"]
 
     def send(self, command: list[str], body: Any) -> None:
         text = "" if body is None else json.dumps(body)
@@ -48,72 +59,118 @@ class Client:
 def github(client: Client) -> Iterator[Call]:
     api, here = ["gh", "api"], "repos/{owner}/{repo}"
     ruleset = json.loads(Path(".github/ruleset.json").read_text("utf-8"))
-    found = client.ask(*api, f"{here}/rulesets", "--jq", f'.[] | select(.name == "{ruleset["name"]}") | .id')
-    where = ["--method", "PUT", f"{here}/rulesets/{found}"] if found else ["--method", "POST", f"{here}/rulesets"]
-    yield [*api, *where, "--input", "-"], ruleset
+    found = [one["id"] for one in client.ask(*api, f"{here}/rulesets") or [] if one["name"] == ruleset["name"]]
+    where = ["PUT", f"{here}/rulesets/{found[0]}"] if found else ["POST", f"{here}/rulesets"]
+    yield [*api, "--method", *where, "--input", "-"], ruleset
     for name in ENVIRONMENTS:
         reviewers = []
         for person in approvers(name):
             organisation, _, team = person.removeprefix("@").partition("/")
             address = f"orgs/{organisation}/teams/{team}" if team else f"users/{organisation}"
-            reviewers.append({"type": "Team" if team else "User", "id": client.ask(*api, address, "--jq", ".id")})
-        for reviewer in reviewers:
-            reviewer["id"] = int(reviewer["id"]) if reviewer["id"].isdigit() else reviewer["id"]
-        only_main = {"protected_branches": True, "custom_branch_policies": False}
-        settings = {"reviewers": reviewers, "prevent_self_review": False, "deployment_branch_policy": only_main}
+            number = client.number(person, client.ask(*api, address))
+            reviewers.append({"type": "Team" if team else "User", "id": number})
+        # Not `protected_branches`: a ruleset does not make a branch one of these, and then any branch may deploy.
+        named = {"protected_branches": False, "custom_branch_policies": True}
+        settings = {"reviewers": reviewers, "prevent_self_review": False, "deployment_branch_policy": named}
         yield [*api, "--method", "PUT", f"{here}/environments/{name}", "--input", "-"], settings
+        policies = f"{here}/environments/{name}/deployment-branch-policies"
+        allowed = (client.ask(*api, policies) or {"branch_policies": []})["branch_policies"]
+        if "main" not in [policy["name"] for policy in allowed]:
+            yield [*api, "--method", "POST", policies, "--input", "-"], {"name": "main"}
 
 
 def gitlab(client: Client) -> Iterator[Call]:
     api, here = ["glab", "api", "--header", "Content-Type: application/json"], "projects/:id"
+
+    def replaced(kind: str, name: str, settings: dict[str, Any]) -> Iterator[Call]:
+        if client.ask("glab", "api", f"{here}/{kind}/{name}"):
+            yield ["glab", "api", "--method", "DELETE", f"{here}/{kind}/{name}"], None
+        yield [*api, "--method", "POST", f"{here}/{kind}", "--input", "-"], {"name": name} | settings
+
     merging = {"only_allow_merge_if_pipeline_succeeds": True, "merge_method": "ff"}
     yield [*api, "--method", "PUT", here, "--input", "-"], merging
-    yield ["glab", "api", "--method", "DELETE", f"{here}/protected_branches/main", "--silent"], None
-    branch = {"name": "main", "push_access_level": 0, "merge_access_level": 30, "code_owner_approval_required": True}
-    yield [*api, "--method", "POST", f"{here}/protected_branches", "--input", "-"], branch
+    pushing = {"push_access_level": 0, "merge_access_level": 30, "code_owner_approval_required": True}
+    yield from replaced("protected_branches", "main", pushing)
     for name in GUARDED:
         rules = []
         for person in approvers(name):
             account = person.removeprefix("@")
-            kind, address = ("group_id", "groups/" + account.replace("/", "%2F"))
-            if "/" not in account:
-                kind, address = ("user_id", f"users?username={account}")
-            answer = client.ask("glab", "api", address)
-            found = json.loads(answer) if answer.startswith(("{", "[")) else {"id": answer}
-            rules.append({kind: (found[0] if isinstance(found, list) else found)["id"], "required_approvals": 1})
-        deployers = [{"access_level": 30}]
-        guarded = {"name": name, "deploy_access_levels": deployers, "approval_rules": rules}
-        yield ["glab", "api", "--method", "DELETE", f"{here}/protected_environments/{name}", "--silent"], None
-        yield [*api, "--method", "POST", f"{here}/protected_environments", "--input", "-"], guarded
+            group = "/" in account
+            address = "groups/" + account.replace("/", "%2F") if group else f"users?username={account}"
+            number = client.number(person, client.ask("glab", "api", address))
+            rules.append({"group_id" if group else "user_id": number, "required_approvals": 1})
+        deployers = {"deploy_access_levels": [{"access_level": 30}], "approval_rules": rules}
+        yield from replaced("protected_environments", name, deployers)
     nightly = {"description": "watch", "ref": "main", "cron": "43 4 * * *"}
-    if not client.ask("glab", "api", f"{here}/pipeline_schedules") or client.show:
+    schedules = client.ask("glab", "api", f"{here}/pipeline_schedules") or []
+    if "watch" not in [schedule["description"] for schedule in schedules]:
         yield [*api, "--method", "POST", f"{here}/pipeline_schedules", "--input", "-"], nightly
 
 
 def azure(client: Client) -> Iterator[Call]:
-    repository = client.ask("az", "repos", "list", "--query", "[0].id", "--output", "tsv")
-    policy = ["az", "repos", "policy"]
-    shared = ["--branch", "main", "--repository-id", repository, "--blocking", "true", "--enabled", "true"]
+    # .../PROJECT/_git/NAME, or v3/ORGANISATION/PROJECT/NAME
+    cloned = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=False).stdout
+    project, name = ["PROJECT", "NAME", *cloned.strip().replace("/_git/", "/").split("/")][-2:]
+    repository = client.number(name, client.ask("az", "repos", "show", "--repository", name))
+    branch = ["--branch", "main", "--repository-id", repository]
+    held = client.ask("az", "repos", "policy", "list", *branch) or []
+
+    def policy(kind: str, words: list[str], type_: str, named: str = "") -> Call:
+        """Made, or changed when there is one of its type and name."""
+        same = [one for one in held if one["type"]["displayName"] == type_ and _called(one) == named]
+        how = ["update", "--id", str(same[0]["id"])] if same else ["create"]
+        return ["az", "repos", "policy", kind, *how, *branch, "--blocking", "true", "--enabled", "true", *words], None
+
     count = ["--minimum-approver-count", "1", "--creator-vote-counts", "false", "--allow-downvotes", "false"]
-    yield [*policy, "approver-count", "create", *shared, *count, "--reset-on-source-push", "true"], None
+    yield policy("approver-count", [*count, "--reset-on-source-push", "true"], "Minimum number of reviewers")
+    # Azure Repos starts a change request's pipeline by a policy alone.
+    pipeline = client.number(name, client.ask("az", "pipelines", "show", "--name", name))
+    build = ["--build-definition-id", str(pipeline), "--display-name", "change", "--valid-duration", "0"]
+    triggers = ["--queue-on-source-update-only", "false", "--manual-queue-only", "false"]
+    yield policy("build", [*build, *triggers], "Build", "change")
     for what, paths in FILES.items():
         if people := approvers(what):
             required = ["--required-reviewer-ids", ";".join(people), "--path-filter", ";".join(paths)]
-            yield [*policy, "required-reviewer", "create", *shared, *required, "--message", what], None
-    call = ["az", "devops", "invoke", "--api-version", "7.1-preview"]
-    invoke = [*call, "--http-method", "POST", "--in-file", "/dev/stdin"]
-    look = [*call, "--area", "distributedtask", "--resource", "environments", "--output", "tsv"]
-    for name in ENVIRONMENTS:
-        number = client.ask(*look, "--query", f"value[?name=='{name}'].id")
-        if not number:
-            yield [*invoke, "--area", "distributedtask", "--resource", "environments"], {"name": name}
-            number = client.ask(*look, "--query", f"value[?name=='{name}'].id")
-        if people := approvers(name):
-            found = [client.ask("az", "devops", "user", "show", "--user", who, "--query", "id") for who in people]
-            settings = {"approvers": [{"id": id.strip('"')} for id in found], "minRequiredApprovers": 1}
-            guarded = {"type": "environment", "id": number, "name": name}
-            check = {"type": {"name": "Approval"}, "settings": settings, "resource": guarded}
-            yield [*invoke, "--area", "PipelinesChecks", "--resource", "configurations"], check
+            yield policy("required-reviewer", [*required, "--message", what], "Required reviewers", what)
+        elif old := [one["id"] for one in held if _called(one) == what]:
+            yield ["az", "repos", "policy", "delete", "--id", str(old[0]), "--yes"], None
+    for environment in ENVIRONMENTS:
+        yield from _azure_environment(client, project, environment)
+
+
+def _called(policy: dict[str, Any]) -> str:
+    settings = policy["settings"]
+    return str(settings.get("message") or settings.get("displayName") or "")
+
+
+def _azure_environment(client: Client, project: str, name: str) -> Iterator[Call]:
+    """An environment, and its approval when roles.yaml names somebody."""
+    call = ["az", "devops", "invoke", "--api-version", "7.1-preview", "--route-parameters", f"project={project}"]
+    environments = [*call, "--area", "distributedtask", "--resource", "environments"]
+    checks = [*call, "--area", "PipelinesChecks", "--resource", "configurations"]
+
+    def look() -> list[dict[str, Any]]:
+        found = client.ask(*environments) or {"value": []}
+        return [one for one in found["value"] if one["name"] == name]
+
+    if not look():
+        yield [*environments, "--http-method", "POST", "--in-file", "/dev/stdin"], {"name": name}
+    number = str(client.number(name, look()))
+    found = client.ask(*checks, "--query-parameters", "resourceType=environment", f"resourceId={number}")
+    held = [str(one["id"]) for one in (found or {"value": []})["value"] if one["type"]["name"] == "Approval"]
+    if people := approvers(name):
+        users = [client.ask("az", "devops", "user", "show", "--user", who) for who in people]
+        ids = [{"id": client.number(who, user)} for who, user in zip(people, users, strict=True)]
+        check = {
+            "type": {"id": "8c6f20a7-a545-4486-9777-f762fafe0d4d", "name": "Approval"},
+            "settings": {"approvers": ids, "minRequiredApprovers": 1, "requesterCannotBeApprover": False},
+            "resource": {"type": "environment", "id": number, "name": name},
+            "timeout": 4320,  # minutes
+        }
+        where = ["PATCH", "--route-parameters", f"project={project}", f"id={held[0]}"] if held else ["POST"]
+        yield [*checks, "--http-method", *where, "--in-file", "/dev/stdin"], check
+    elif held:
+        yield [*checks, "--http-method", "DELETE", "--route-parameters", f"project={project}", f"id={held[0]}"], None
 
 
 def jenkins(client: Client) -> Iterator[Call]:
@@ -140,6 +197,9 @@ def main() -> int:
         return 2
     except subprocess.CalledProcessError as error:
         print(f"repository: {' '.join(error.cmd)} ended with {error.returncode}; see above.", file=sys.stderr)
+        return 2
+    except Unknown as error:
+        print(f"repository: {error}; look at roles.yaml and at your login.", file=sys.stderr)
         return 2
     print(f"{sent} settings {'shown' if client.show else 'sent'}", file=sys.stderr)
     return 0
