@@ -36,8 +36,8 @@ demo: ## Generate a project into build/demo and run its whole loop
 bench: setup ## Time generation and the loop (serving: bench/serving)
 	$(RUN) python bench/generation.py
 
-notes: ## Write the newest tag's release notes to build/notes.md
-	$(RUN) python tools/notes.py
+notes: ## Write a tag's release notes to build/notes.md; TAG=vX.Y.Z, else the newest
+	$(RUN) python tools/notes.py $(TAG)
 
 weekly: ## Play the loop of the newest release; VERSIONS=locked|newest
 	tools/weekly $(VERSIONS)
