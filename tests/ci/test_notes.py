@@ -107,7 +107,7 @@ def test_the_workflows_call_targets_that_exist() -> None:
     targets = re.findall(r"^([a-z-]+)%?:", (ROOT / "Makefile").read_text(), re.M)
     for file in (ROOT / ".github" / "workflows").glob("*.yml"):
         for words in re.findall(r"run: make (.*)", file.read_text()):
-            for word in words.split():
+            for word in (word for word in words.split() if "=" not in word):
                 assert any(word == target or (target.endswith("-") and word.startswith(target)) for target in targets)
 
 
