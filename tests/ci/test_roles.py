@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,20 @@ def test_code_owners_follow_and_a_forgotten_update_is_noticed(project: Path) -> 
     assert run(project, "owners.py", "--check").returncode == 0
 
 
+def stand_ins(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("gh", "glab", "az", "java"):
+        client = folder / name
+        client.write_text(f"#!{sys.executable}\n" + Path(__file__).with_name("client.py").read_text())
+        client.chmod(0o755)
+
+
 @pytest.fixture
 def clients(project: Path, tmp_path: Path) -> dict[str, str]:
     """A machine with the systems' clients, and a repository cloned from Azure."""
-    (tmp_path / "bin").mkdir()
-    for name in ("gh", "glab", "az"):
-        client = tmp_path / "bin" / name
-        client.write_text(f"#!{sys.executable}\n" + Path(__file__).with_name("client.py").read_text())
-        client.chmod(0o755)
+    stand_ins(tmp_path / "bin")
+    if project.name == "azure-devops":
+        (tmp_path / "state.json").write_text(json.dumps({"things": ["repos departures", "pipelines departures"]}))
     git(project, "init", "--quiet")
     git(project, "remote", "add", "origin", "https://dev.azure.com/acme/ml/_git/departures")
     return {"STATE": str(tmp_path / "state.json"), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
@@ -160,3 +167,36 @@ def test_without_the_systems_client_it_is_one_sentence(project: Path, tmp_path: 
     assert len(ended.stderr.splitlines()) == 1
     assert "install" in ended.stderr
     assert run(project, "repository.py", "--show", PATH=str(tmp_path / "empty")).returncode == 0
+
+
+REMOTES = {
+    "github": "https://github.invalid/OWNER/NAME.git",
+    "gitlab": "https://gitlab.com/GROUP/NAME.git",
+    "azure-devops": "https://dev.azure.com/ORGANISATION/PROJECT/_git/NAME",
+    "jenkins": "ADDRESS",
+}
+
+
+def test_the_pages_commands_set_up_an_empty_repository_and_may_be_run_again(project: Path, tmp_path: Path) -> None:
+    stand_ins(tmp_path / "bin")
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", "remote.git")
+    remote = f'[url "{tmp_path}/remote.git"]\n insteadOf = {REMOTES[project.name]}\n'
+    (tmp_path / "config").write_text(f"{remote}[user]\n name = ada\n email = ada@host.invalid\n")
+    assert run(project, "owners.py").returncode == 0
+    (project / "job.xml").write_text("<project/>\n")
+    page = (project / "docs" / "ci.md").read_text()
+    [commands] = re.findall(r"^```\n(.*?)^```", page.partition("## Set-up")[2], re.M | re.S)
+    given = {
+        "STATE": str(tmp_path / "state.json"),
+        "PATH": f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "GIT_CONFIG_GLOBAL": str(tmp_path / "config"),
+        "MAKEFLAGS": "RUN=env",
+    }
+    states = []
+    for _ in range(2):
+        for command in commands.splitlines():
+            ended = checkers.run("sh", "-c", command, cwd=project, env=os.environ | given)
+            assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
+        states.append((tmp_path / "state.json").read_text())
+    assert states[0] == states[1]
+    assert git(tmp_path / "remote.git", "log", "--format=%s", "main").split() == ["Start"]

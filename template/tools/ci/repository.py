@@ -109,7 +109,7 @@ def gitlab(client: Client) -> Iterator[Call]:
 
 def azure(client: Client) -> Iterator[Call]:
     # .../PROJECT/_git/NAME, or v3/ORGANISATION/PROJECT/NAME
-    cloned = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=False).stdout
+    cloned = subprocess.run(["git", "config", "remote.origin.url"], capture_output=True, text=True, check=False).stdout
     project, name = ["PROJECT", "NAME", *cloned.strip().replace("/_git/", "/").split("/")][-2:]
     repository = client.number(name, client.ask("az", "repos", "show", "--repository", name))
     branch = ["--branch", "main", "--repository-id", repository]
