@@ -25,7 +25,7 @@ Call = tuple[list[str], Any]
 
 
 class Unknown(Exception):
-    """Somebody or something that the system does not know."""
+    """Somebody or something that the system does not know, in a sentence."""
 
 
 class Client:
@@ -108,9 +108,7 @@ def gitlab(client: Client) -> Iterator[Call]:
 
 
 def azure(client: Client) -> Iterator[Call]:
-    # .../PROJECT/_git/NAME, or v3/ORGANISATION/PROJECT/NAME
-    cloned = subprocess.run(["git", "config", "remote.origin.url"], capture_output=True, text=True, check=False).stdout
-    project, name = ["PROJECT", "NAME", *cloned.strip().replace("/_git/", "/").split("/")][-2:]
+    project, name = _names(client)
     repository = client.number(name, client.ask("az", "repos", "show", "--repository", name))
     branch = ["--branch", "main", "--repository-id", repository]
     held = client.ask("az", "repos", "policy", "list", *branch) or []
@@ -136,6 +134,17 @@ def azure(client: Client) -> Iterator[Call]:
             yield ["az", "repos", "policy", "delete", "--id", str(old[0]), "--yes"], None
     for environment in ENVIRONMENTS:
         yield from _azure_environment(client, project, environment)
+
+
+def _names(client: Client) -> tuple[str, str]:
+    """Project and repository, from .../PROJECT/_git/NAME or v3/ORGANISATION/PROJECT/NAME."""
+    if client.show:
+        return "PROJECT", "NAME"
+    asked = subprocess.run(["git", "config", "remote.origin.url"], capture_output=True, text=True, check=False)
+    parts = asked.stdout.strip().replace("/_git/", "/").split("/")
+    if len(parts) < 2:
+        raise Unknown("the remote 'origin' is not set, or no address of Azure Repos")
+    return parts[-2], parts[-1]
 
 
 def _called(policy: dict[str, Any]) -> str:
