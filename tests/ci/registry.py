@@ -28,7 +28,8 @@ class Registry(NamedTuple):
     def asked(self, path: str) -> bytes:
         """What it answers under /v2/ to somebody who is logged in."""
         token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        headers = {"authorization": f"Basic {token}", "accept": "application/vnd.oci.image.manifest.v1+json, */*"}
+        kinds = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+        headers = {"authorization": f"Basic {token}", "accept": ", ".join((*kinds, "*/*"))}
         request = urllib.request.Request(f"https://{self.address}/v2/{path}", headers=headers)
         trusted = ssl.create_default_context(cafile=self.settings["SSL_CERT_FILE"])
         with urllib.request.urlopen(request, timeout=30, context=trusted) as answer:  # noqa: S310 - on loopback

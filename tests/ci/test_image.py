@@ -24,6 +24,12 @@ body = json.dumps({{"dataframe_records": rows}}).encode()
 request = urllib.request.Request("http://127.0.0.1:8080/invocations", body, {{"content-type": "application/json"}})
 print(urllib.request.urlopen(request, timeout=20).read().decode())
 """
+DEPLOYED = """
+import sys
+sys.path.insert(0, "infra")
+from components import config
+print(config.image()["image"])
+"""
 FIRST_ROW = """
 import json
 from {package} import contract
@@ -119,6 +125,9 @@ def test_it_is_pushed_by_digest_under_the_jobs_own_login(
         content = registry.asked(f"acme/departures/manifests/{digest}")
         assert digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
         assert json.loads(content)["config"]["digest"] == image.id
+        # What `make infra-up` deploys is what was pushed.
+        python = ("tools/uv", "run", "--frozen", "--quiet", "--project", "infra", "python", "-c", DEPLOYED)
+        assert done(image.project, *python).strip() == f"{name}@{digest}"
         assert buildah("pull", "--quiet", f"{name}@{digest}") == image.id.removeprefix("sha256:")
     told.unlink()
 

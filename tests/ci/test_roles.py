@@ -86,9 +86,8 @@ def guarded(project: Path, state: Any) -> dict[str, list[str]]:
     if project.name == "gitlab":
         held = state["projects/:id/protected_environments"]
         return {name: [json.dumps(rule) for rule in one["approval_rules"]] for name, one in held.items()}
-    return {
-        one["resource"]["name"]: [who["id"] for who in one["settings"]["approvers"]] for one in state["configurations"]
-    }
+    checks = [one for one in state["configurations"] if one["type"]["name"] == "Approval"]
+    return {one["resource"]["name"]: [who["id"] for who in one["settings"]["approvers"]] for one in checks}
 
 
 APPROVED = {
@@ -143,6 +142,8 @@ def test_main_is_protected_and_only_main_deploys(project: Path, clients: dict[st
         assert list(state["projects/:id/pipeline_schedules"]) == ["watch"]
     else:
         assert "Build" in [one["type"]["displayName"] for one in state["policies"]]
+        locks = [one["resource"]["name"] for one in state["configurations"] if one["type"]["name"] == "ExclusiveLock"]
+        assert locks == ["staging", "production", "watch"]
 
 
 def test_somebody_whom_the_system_does_not_know_is_one_sentence(project: Path, clients: dict[str, str]) -> None:

@@ -152,8 +152,15 @@ def _called(policy: dict[str, Any]) -> str:
     return str(settings.get("message") or settings.get("displayName") or "")
 
 
+CHECKS = {
+    "Approval": "8c6f20a7-a545-4486-9777-f762fafe0d4d",
+    "ExclusiveLock": "2ef31ad6-baa0-403a-8b45-2cbc9b4e5563",
+}
+"""Azure's kinds of checks that are asked for, by the numbers it knows them by. Their timeout is in minutes."""
+
+
 def _azure_environment(client: Client, project: str, name: str) -> Iterator[Call]:
-    """An environment, and its approval when roles.yaml names somebody."""
+    """An environment, one run at a time, and its approval when roles.yaml names somebody."""
     call = ["az", "devops", "invoke", "--api-version", "7.1-preview", "--route-parameters", f"project={project}"]
     environments = [*call, "--area", "distributedtask", "--resource", "environments"]
     checks = [*call, "--area", "PipelinesChecks", "--resource", "configurations"]
@@ -166,20 +173,25 @@ def _azure_environment(client: Client, project: str, name: str) -> Iterator[Call
         yield [*environments, "--http-method", "POST", "--in-file", "/dev/stdin"], {"name": name}
     number = str(client.number(name, look()))
     found = client.ask(*checks, "--query-parameters", "resourceType=environment", f"resourceId={number}")
-    held = [str(one["id"]) for one in (found or {"value": []})["value"] if one["type"]["name"] == "Approval"]
-    if people := approvers(name):
-        users = [client.ask("az", "devops", "user", "show", "--user", who) for who in people]
-        ids = [{"id": client.number(who, user)} for who, user in zip(people, users, strict=True)]
+    held = {one["type"]["name"]: str(one["id"]) for one in (found or {"value": []})["value"]}
+    resource = {"type": "environment", "id": number, "name": name}
+    people = approvers(name)
+    users = [client.number(who, client.ask("az", "devops", "user", "show", "--user", who)) for who in people]
+    approval = {"approvers": [{"id": user} for user in users], "minRequiredApprovers": 1}
+    # Without the lock, two runs of a stage overlap whatever its lockBehavior says.
+    for kind, settings, wanted in (("Approval", approval, bool(people)), ("ExclusiveLock", {}, True)):
         check = {
-            "type": {"id": "8c6f20a7-a545-4486-9777-f762fafe0d4d", "name": "Approval"},
-            "settings": {"approvers": ids, "minRequiredApprovers": 1, "requesterCannotBeApprover": False},
-            "resource": {"type": "environment", "id": number, "name": name},
-            "timeout": 4320,  # minutes
+            "type": {"id": CHECKS[kind], "name": kind},
+            "settings": settings,
+            "resource": resource,
+            "timeout": 4320,
         }
-        where = ["PATCH", "--route-parameters", f"project={project}", f"id={held[0]}"] if held else ["POST"]
-        yield [*checks, "--http-method", *where, "--in-file", "/dev/stdin"], check
-    elif held:
-        yield [*checks, "--http-method", "DELETE", "--route-parameters", f"project={project}", f"id={held[0]}"], None
+        at = ["--route-parameters", f"project={project}", f"id={held.get(kind)}"]
+        if wanted:
+            where = ["PATCH", *at] if kind in held else ["POST"]
+            yield [*checks, "--http-method", *where, "--in-file", "/dev/stdin"], check
+        elif kind in held:
+            yield [*checks, "--http-method", "DELETE", *at], None
 
 
 def jenkins(client: Client) -> Iterator[Call]:
