@@ -46,13 +46,13 @@ def preview(environment: pulumi.Environment, arguments: list[str]) -> None:
         environment.create(program)
         try:
             environment.run(program, "preview", "--diff", *arguments)
-        except pulumi.ChangesError as error:
+        except words.ChangesError as error:
             changes = error
-        except pulumi.RefusedError:
+        except words.RefusedError:
             continue  # all of them are told at the end
     (environment.home / "preview.txt").write_text(environment.said)
     if refused := words.refusal(environment.said):
-        raise pulumi.RefusedError(refused)
+        raise words.RefusedError(refused)
     if changes:
         raise changes
 
@@ -63,7 +63,7 @@ def up(environment: pulumi.Environment, arguments: list[str]) -> None:
         if _lacks_bootstrap(environment):
             bootstrap(environment, arguments)
         _make(environment, (*OPTIONS, *arguments))
-    except pulumi.RefusedError:
+    except words.RefusedError:
         print("\nThe first that is refused stopped it; all of them:", file=sys.stderr)
         preview(environment, [])
         raise
@@ -141,7 +141,7 @@ def outputs_of(environment: pulumi.Environment) -> contract.Outputs:
     try:
         return contract.outputs(environment.outputs("serving"))
     except ValueError as error:
-        raise pulumi.InfraError(
+        raise words.InfraError(
             f"{environment.name}: {error}; bring it up: make infra-up ENV={environment.name}"
         ) from None
 
@@ -161,9 +161,9 @@ def main() -> int:
         if not whole:
             _keep_image(environment)
         COMMANDS[parsed.command](environment, more)
-    except (config.ConfigError, EngineError, pulumi.InfraError) as error:
+    except (config.ConfigError, EngineError, words.InfraError) as error:
         print(f"infra: {error}", file=sys.stderr)
-        return error.code if isinstance(error, pulumi.InfraError) else 2
+        return error.code if isinstance(error, words.InfraError) else 2
     except OSError as error:
         if not (sentence := words.of_disk(error)):
             raise

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pulumi
-from components import config, stack
+from components import config, keys, stack
 from pulumi.runtime import mocks
 
 WRAPPED = "4dabf18193072939515e22adb298388d"
@@ -93,7 +93,7 @@ def record(target: str, environment: str, settings: Mapping[str, str]) -> list[M
     for recorder.program in config.programs(target):
         mocks.set_mocks(recorder, f"ml-{recorder.program}", environment, preview=False, monitor=Monitor(recorder))
         given = {"target": target, **settings}
-        pulumi.runtime.set_all_config({f"{config.NAMESPACE}:{key}": value for key, value in given.items()})
+        pulumi.runtime.set_all_config({f"{keys.NAMESPACE}:{key}": value for key, value in given.items()})
         with _anywhere():
             mocks.test(lambda: asyncio.ensure_future(run()))()
     for each in recorder.made:

@@ -66,7 +66,7 @@ def done(project: Path, *command: str, environment: Path | None = None) -> str:
 
 def keys_of_readme(project: Path, target: str) -> tuple[str, str]:
     """The table of a target's configuration keys: in infra/README.md, and as the project's programs print it."""
-    code = f"from components import config; print(config.table(config.arguments('{target}')))"
+    code = f"from components import config, keys; print(keys.table(config.arguments('{target}')))"
     python = project / "infra" / ".venv" / "bin" / "python"
     ended = subprocess.run([python, "-c", code], cwd=project / "infra", capture_output=True, text=True, check=True)
     text = (ROOT / "infra" / "README.md").read_text()

@@ -1,8 +1,7 @@
 """Configuration: every key of Pulumi.<environment>.yaml, typed and described; a wrong one is told in a sentence."""
 
 import os
-import re
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,8 +11,9 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 import msgspec
 import yaml
 
+from .keys import NAMESPACE, Key, camel, keys
+
 T = TypeVar("T")
-NAMESPACE = "ml"
 PROGRAMS = ("bootstrap", "platform", "serving")
 """In the order they stand on each other."""
 ENVIRONMENTS = ("dev", "staging", "production")
@@ -27,45 +27,6 @@ class ConfigError(ValueError):
     """A key is missing, unknown or wrong; the message is the sentence."""
 
 
-def key(about: str, default: Any = MISSING, secret: bool = False) -> Any:
-    """A dataclass field that is a configuration key. about: one sentence for the table in README.md."""
-    kind = {"default_factory": lambda: default} if isinstance(default, dict | list) else {"default": default}
-    return field(**kind, metadata={"about": about, "secret": secret})
-
-
-@dataclass(frozen=True)
-class Key:
-    name: str
-    about: str
-    default: Any
-    secret: bool
-
-
-def keys(kind: type) -> list[Key]:
-    """The keys of a dataclass: its fields in camel case, as Pulumi's users write them."""
-    return [
-        Key(camel(f.name), f.metadata["about"], _default(f), f.metadata["secret"])
-        for f in fields(kind)
-        if "about" in f.metadata
-    ]
-
-
-def table(kind: type) -> str:
-    """The keys as a Markdown table, for README.md."""
-    rows = [f"| `{NAMESPACE}:{one.name}` | {_said(one)} | {one.about} |" for one in keys(kind)]
-    return "\n".join(["| key | default | what it is |", "|---|---|---|", *rows])
-
-
-def _said(one: Key) -> str:
-    if one.default is MISSING:
-        return "must be given"
-    return f"`{one.default}`" if one.default not in ("", {}, [], ()) else "empty"
-
-
-def camel(name: str) -> str:
-    return re.sub(r"_(.)", lambda found: found[1].upper(), name)
-
-
 @cache
 def arguments(target: str) -> type:
     """The dataclass of a target's keys: its fields carry `about` (see `key`). Imported only when chosen."""
@@ -75,9 +36,8 @@ def arguments(target: str) -> type:
 
 def image() -> dict[str, str]:
     """The key `image` where it is named outside the stack file: by IMAGE, or by what was pushed last."""
-    named = os.environ.get("IMAGE", "").strip()
-    if not named and PUSHED.exists():
-        named = PUSHED.read_text(encoding="utf-8").strip()
+    pushed = PUSHED.read_text(encoding="utf-8") if PUSHED.exists() else ""
+    named = os.environ.get("IMAGE", "").strip() or pushed.strip()
     return {"image": named} if named else {}
 
 
@@ -99,8 +59,8 @@ def check(path: Path, environment: str) -> bool:
 
     Raises ConfigError.
     """
-    held, named = _held(path), target(path)
-    held.pop("target", None)
+    named = target(path)
+    held = {name: value for name, value in _held(path).items() if name != "target"}
     try:
         kind = arguments(named)
     except ModuleNotFoundError:
@@ -118,7 +78,7 @@ def check(path: Path, environment: str) -> bool:
                 f"set it with: pulumi config set --secret {NAMESPACE}:{name}"
             )
     plain = {name: value for name, value in held.items() if not known[name].secret}
-    plain = _converted(kind, plain | _named(kind))
+    plain = _converted(kind, plain)
     if _missing(kind, plain):
         return False
     _typed(kind, plain, {"environment": environment, "project": "project"}, {})
@@ -138,15 +98,12 @@ def read(kind: type[T], **given: Any) -> T:
                 secret[one.name] = hidden
         elif (text := config.get(one.name)) is not None:
             plain[one.name] = text if one.name in texts else yaml.safe_load(text)
-    plain = _converted(kind, plain | _named(kind))
+    plain = _converted(kind, plain)
     if missing := _missing(kind, plain):
-        stack = f"Pulumi.{pulumi.get_stack()}.yaml"
-        raise ConfigError(f"{NAMESPACE}:{missing.name} is missing; set it in {stack}. {missing.about}")
+        raise ConfigError(
+            f"{NAMESPACE}:{missing.name} is missing; set it in Pulumi.{pulumi.get_stack()}.yaml. {missing.about}"
+        )
     return _typed(kind, plain, given, secret)
-
-
-def _named(kind: type) -> dict[str, str]:
-    return {name: value for name, value in image().items() if name in {one.name for one in keys(kind)}}
 
 
 def _missing(kind: type, plain: dict[str, Any]) -> Key | None:
@@ -158,16 +115,13 @@ def _held(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         held = content.get("config") or {}
-        return {name.removeprefix(f"{NAMESPACE}:"): value for name, value in held.items() if _ours(name)}
+        ours = f"{NAMESPACE}:"
+        return {name.removeprefix(ours): value for name, value in held.items() if name.startswith(ours)}
     except FileNotFoundError:
         raise ConfigError(f"There is no infra/{path.name}; environments are {', '.join(ENVIRONMENTS)}.") from None
     except (yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split())
         raise ConfigError(f"{path.name}: this is not a stack file with `config:` in it: {said}") from None
-
-
-def _ours(name: str) -> bool:
-    return name.startswith(f"{NAMESPACE}:")
 
 
 def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: dict[str, Any]) -> T:
@@ -183,14 +137,11 @@ def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: 
 
 def _converted(kind: type, plain: dict[str, Any]) -> dict[str, Any]:
     hints = {camel(name): hint for name, hint in get_type_hints(kind).items()}
+    named = image() if "image" in hints else {}
     values = {}
-    for name, value in plain.items():
+    for name, value in {**plain, **named}.items():
         try:
             values[name] = msgspec.convert(value, hints[name], strict=False)
         except msgspec.ValidationError as error:
             raise ConfigError(f"{NAMESPACE}:{name} is {value!r}: {error}") from None
     return values
-
-
-def _default(one: Any) -> Any:
-    return one.default_factory() if one.default is MISSING and one.default_factory is not MISSING else one.default

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from . import config
+from . import config, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project."""
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def part(name: str) -> tuple[Callable[..., Any], Any]:
     """The target's function of that name (components/<target>/<name>.py), and the configuration, checked."""
-    target = pulumi.Config(config.NAMESPACE).get("target") or "local"
+    target = pulumi.Config(keys.NAMESPACE).get("target") or "local"
     given = {"environment": pulumi.get_stack(), "project": _project()}
     made = config.read(config.arguments(target), **given)
     function: Callable[..., Any] = getattr(import_module(f"components.{target}.{name}"), name)

@@ -4,6 +4,9 @@ import errno
 import re
 from collections.abc import Iterable, Iterator
 
+CHANGES = 3
+"""Exit code when a preview that expects no changes finds some."""
+
 TRACE = "Traceback (most recent call last):"
 REFUSAL = "RuntimeError: "
 """What a provider of this library raises when a person can put it right; anything else is a bug with its trace."""
@@ -26,6 +29,22 @@ LOCKED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, e
 """What a system says of a place that is not ours to write."""
 
 
+class InfraError(Exception):
+    """What went wrong, in a sentence. code: 2 for what a person can put right, CHANGES, or 1."""
+
+    def __init__(self, sentence: str, code: int = 2) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class ChangesError(InfraError):
+    """A preview that was to find no changes found some."""
+
+
+class RefusedError(InfraError):
+    """The policies refused something; it was not made."""
+
+
 def readable(lines: Iterable[str]) -> Iterator[str]:
     """The lines without the trace of a refusal: only its sentence."""
     held: list[str] = []
@@ -40,6 +59,16 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
         else:
             yield line.replace(f"error: {TRACE}", "failed")
     yield from held
+
+
+def error(said: str) -> InfraError:
+    """What to raise when the engine said this and failed."""
+    told = sentence(said)
+    if "no changes were expected" in said:
+        return ChangesError(told, CHANGES)
+    if refusal(said):
+        return RefusedError(told)
+    return InfraError(told, 1 if is_bug(said) else 2)
 
 
 def sentence(said: str) -> str:

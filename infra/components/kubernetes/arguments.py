@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..config import key
+from ..keys import key
 from . import prerequisites
 from .pod import Size
 

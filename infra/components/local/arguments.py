@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..config import key
+from ..keys import key
 
 
 @dataclass(frozen=True)

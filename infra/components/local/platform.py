@@ -7,7 +7,8 @@ import pulumi
 
 from . import places
 from .arguments import Arguments
-from .managed import Folder, ManagedProcess
+from .folder import Folder
+from .managed import ManagedProcess
 
 
 @dataclass(frozen=True)
