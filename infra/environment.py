@@ -27,10 +27,8 @@ def bootstrap(environment: pulumi.Environment, arguments: list[str]) -> None:
         environment.create(BOOTSTRAP)
         environment.run(BOOTSTRAP, "up", *OPTIONS, *arguments)
     backend = environment.variables["PULUMI_BACKEND_URL"]
-    shared = (
-        "" if not backend.startswith("file://") else " Only this machine has it; for a team: infra/README.md, State."
-    )
-    print(f"\nState: {backend}.{shared}")
+    alone = " Only this machine has it; for a team: infra/README.md, State." if backend.startswith("file://") else ""
+    print(f"\nState: {backend}.{alone}")
 
 
 def _lacks_bootstrap(environment: pulumi.Environment) -> bool:

@@ -82,14 +82,14 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(service: Lab, tmp_path: 
 
 MISTAKES = {
     "pod.py": ('"read_only_root_filesystem": True', '"read_only_root_filesystem": False'),
-    "stateful.py": ('spec={"selector": selector, "ports"', 'spec={"type": "NodePort", "selector": selector, "ports"'),
+    "stateful.py": ('"namespace": args.namespace, "labels": labels}', '"namespace": args.namespace}'),
     "service.py": (
         'spec={"max_unavailable": 1, "selector": {"match_labels": selector}}',
         'spec={"max_unavailable": 1}',
     ),
     "access.py": ('LOOK = ("get",', 'LOOK = ("*", "get",'),
 }
-REFUSED = ("read-only-root (tracking-pod)", "read-only-root (serving)", "service-inside (store-service)")
+REFUSED = ("read-only-root (tracking-pod)", "read-only-root (serving)", "labels (store-service)")
 REFUSED_TOO = ("no-wildcard (role-ml-engineer)", "disruption-budget (ml-serving-dev)")
 
 
