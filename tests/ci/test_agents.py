@@ -92,5 +92,5 @@ def test_main_delivers_and_what_runs_outlives_the_job(
     if system == "github":  # and the next system's delivery heals it
         for record in (clone / "var" / "infra" / "production" / "processes").glob("serving.pid"):
             os.killpg(int(record.read_text()), signal.SIGKILL)
-        with pytest.raises(AssertionError, match="no changes were expected"):
+        with pytest.raises(AssertionError, match=r"none were expected|no changes were expected"):
             runners.run(system, clone, drift, surroundings)
