@@ -65,9 +65,9 @@ def _regression(target: Floats, prediction: Floats) -> dict[str, float]:
         "mae": float(error.mean()),
         "median_absolute_error": float(np.median(error)),
     }
-    spread = float(np.sum((target - target.mean()) ** 2))
-    if spread > 0:
-        found["r2"] = 1 - float(np.sum(error**2)) / spread
+    # By the values: the spread of equal ones may be a rounding error, and r2 then any number.
+    if target.min() < target.max():
+        found["r2"] = 1 - float(np.sum(error**2)) / float(np.sum((target - target.mean()) ** 2))
     if np.all(target != 0):
         found["mape"] = float(np.mean(error / np.abs(target)))
     return found
