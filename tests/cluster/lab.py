@@ -37,8 +37,8 @@ class Lab:
     row: dict[str, Any] = field(default_factory=dict)
     """A row to ask with."""
 
-    def infra(self, verb: str, *words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-        """Run an infra command with the settings changed."""
+    def start(self, verb: str, *words: str, **settings: Any) -> subprocess.Popen[str]:
+        """Start an infra command with the settings changed."""
         infra = self.project / "infra"
         config = {
             "ml:target": "kubernetes",
@@ -50,7 +50,12 @@ class Lab:
         }
         environment = inherited | QUIET | {"PULUMI_HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
         command = [str(infra / ".venv" / "bin" / "python"), str(infra / "environment.py"), verb, ENVIRONMENT, *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def infra(self, verb: str, *words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+        with self.start(verb, *words, **settings) as process:
+            said, errors = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(process.args, process.returncode, said, errors)
 
     def done(self, verb: str, *words: str, **settings: Any) -> str:
         ended = self.infra(verb, *words, **settings)
@@ -67,6 +72,20 @@ class Lab:
 
     def kubectl(self, *words: str, text: str | None = None) -> str:
         return self.cluster.kubectl("--namespace", self.namespace, *words, text=text)
+
+    def orphans(self) -> set[str]:
+        """Objects in the namespace that no stack knows."""
+        states = (self.project / "var" / "infra" / "state").glob(f".pulumi/stacks/*/{ENVIRONMENT}.json")
+        resources = [
+            each for state in states for each in json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
+        ]
+        known = {f"{each['type'].split(':')[-1]}/{each['id']}" for each in resources if each.get("id")}
+        kinds = {name.split("/")[0] for name in known if f"/{self.namespace}/" in name}
+        there = [
+            each for each in self.get(",".join(sorted(kinds)))["items"] if "ownerReferences" not in each["metadata"]
+        ]
+        found = {f"{each['kind']}/{self.namespace}/{each['metadata']['name']}" for each in there}
+        return found - known - {f"ServiceAccount/{self.namespace}/default"}
 
     def get(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", *words, "--output", "json"))

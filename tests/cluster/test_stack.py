@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.cluster.lab import Lab, until
+from tests.infra.local import chance, kill_after
 
 CAPTURED = """
 import json
@@ -28,6 +29,12 @@ print(json.dumps([requests(held, rows.slice(0, 20)), scores["prediction"].slice(
 
 def test_a_preview_works_before_the_first_up(lab: Lab) -> None:
     assert "to create" in lab.done("preview")
+
+
+def test_an_up_killed_at_any_moment_is_finished_by_the_next_and_nothing_is_left_over(lab: Lab) -> None:
+    kill_after(lab.start("up"), chance(0).uniform(1, 20))
+    lab.done("up")
+    assert lab.orphans() == set()
 
 
 def test_the_model_that_a_pod_trained_is_in_the_clusters_registry(service: Lab) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.cluster.lab import Lab
+from tests.infra.local import chance, kill_after
 from tests.projects import tail
 
 
@@ -151,7 +152,8 @@ def test_a_pod_that_is_not_restricted_is_not_admitted(service: Lab) -> None:
         service.kubectl("run", "bad", "--image=slipway.test/pause:1", "--privileged")
 
 
-def test_after_down_nothing_is_left(service: Lab) -> None:
+def test_after_down_nothing_is_left_though_the_first_was_killed(service: Lab) -> None:
+    kill_after(service.start("down"), chance(1).uniform(1, 8))
     service.done("down")
     namespaces = json.loads(service.cluster.kubectl("get", "namespaces", "--output", "json"))["items"]
     assert service.namespace not in {each["metadata"]["name"] for each in namespaces}
