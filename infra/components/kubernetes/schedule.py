@@ -65,7 +65,7 @@ class Schedule(pulumi.ComponentResource):
 
 
 def job_spec(job: str, args: ScheduleArgs, labels: dict[str, str]) -> dict:
-    """One pod, whose containers run the steps in order; tried again once."""
+    """One pod, whose containers run the steps in order; tried again once where that does no harm."""
     app = args.app
     steps = [
         container(
@@ -84,7 +84,7 @@ def job_spec(job: str, args: ScheduleArgs, labels: dict[str, str]) -> dict:
     ]
     spec = pod.spec(steps[-1:], app.secret, first=steps[:-1], volumes=volumes, restart_policy="Never", **app.pull)
     return {
-        "backoff_limit": 1,
+        "backoff_limit": 0 if job == "rollback" else 1,  # a second rollback undoes the first
         "active_deadline_seconds": int(args.hours * 3600),
         "ttl_seconds_after_finished": 86400,
         "template": {"metadata": {"labels": labels}, "spec": spec},
