@@ -81,8 +81,7 @@ class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[mi
             try:
                 self.api.apply(plain(inputs), dry_run=True)
             except ApiError as error:
-                # Its namespace comes with the same update, or what cannot be changed will be replaced.
-                if error.status not in (404, 422) or ("is immutable" not in str(error) and error.status == 422):
+                if not _passes(error):
                     failures.append(p.CheckFailure(reason=str(error)))
         return p.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
@@ -135,6 +134,12 @@ class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[mi
             return question()
         except ApiError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+
+
+def _passes(error: ApiError) -> bool:
+    """Its namespace comes with the same update, what cannot be changed is replaced, a quota has room another time."""
+    words = {404: "", 422: "is immutable", 403: "exceeded quota"}
+    return error.status in words and words[error.status] in str(error)
 
 
 def _outputs(inputs: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
