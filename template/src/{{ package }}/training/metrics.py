@@ -65,12 +65,14 @@ def _regression(target: Floats, prediction: Floats) -> dict[str, float]:
         "mae": float(error.mean()),
         "median_absolute_error": float(np.median(error)),
     }
-    # By the values: the spread of equal ones may be a rounding error, and r2 then any number.
-    if target.min() < target.max():
-        found["r2"] = 1 - float(np.sum(error**2)) / float(np.sum((target - target.mean()) ** 2))
-    if np.all(target != 0):
-        found["mape"] = float(np.mean(error / np.abs(target)))
-    return found
+    with np.errstate(over="ignore"):
+        # In units of the range: the variance of equal values may be a rounding error, that of tiny ones 0.
+        if (unit := np.ptp(target)) > 0:
+            spread = (target - target.mean()) / unit
+            found["r2"] = 1 - float(np.sum((error / unit) ** 2)) / float(np.sum(spread**2))
+        if np.all(target != 0):
+            found["mape"] = float(np.mean(error / np.abs(target)))
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def _binary(target: Integers, prediction: Floats) -> dict[str, float]:
