@@ -18,7 +18,7 @@ from components.engine import EngineError
 
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("--refresh", "--skip-preview", "--yes")
-BOOTSTRAP, PROGRAMS = "bootstrap", ("platform", "serving")
+BOOTSTRAP, *PROGRAMS = config.PROGRAMS
 
 
 def bootstrap(environment: pulumi.Environment, arguments: list[str]) -> None:
@@ -104,7 +104,7 @@ def down(environment: pulumi.Environment, arguments: list[str]) -> None:
     """Take it away, the programs in reverse."""
     for program in reversed(config.programs(environment.target)):
         if environment.exists(program):
-            environment.run(program, "destroy", "--refresh", "--skip-preview", "--yes", *arguments)
+            environment.run(program, "destroy", *OPTIONS, *arguments)
             environment.remove(program)
     shutil.rmtree(environment.home / environment.name / "processes", ignore_errors=True)
     kept = environment.home / environment.name / "data"

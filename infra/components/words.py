@@ -23,8 +23,6 @@ BROKEN = r"\[mandatory\]\s+([\w-]+)\s+\(\S*?: ([^)]*)\)"
 """A rule of policies/ and the resource that breaks it, in the engine's words."""
 VAIN = r"(update|preview|destroy|refresh) failed|Program failed|an unhandled error occurred"
 """Errors that only say that there was one."""
-
-
 LOCKED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 """What a system says of a place that is not ours to write."""
 
