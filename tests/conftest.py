@@ -6,6 +6,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import engines
+from tests.projects import a_ready_project
 from tests.rendering import export
 
 TOGETHER = (
@@ -34,3 +36,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as it stands, without git."""
     return export(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory, template: Path) -> None:
+    """The Pulumi engine, provided by the ready project; providing it installs the environment of its programs."""
+    engines.provide(a_ready_project(tmp_path_factory, template))

@@ -33,7 +33,7 @@ class Workspace(NamedTuple):
 
 @pytest.fixture(scope="module")
 def workspace(
-    template: Path, tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str]
+    engine: None, template: Path, tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str]
 ) -> Iterator[Workspace]:
     folder = tmp_path_factory.mktemp("agent")
     origin = render(template, folder / "origin", ci="github")

@@ -21,7 +21,9 @@ def a_clone(template: Path, folder: Path, ci: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def on_gitlab(template: Path, tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str]) -> Iterator[Path]:
+def on_gitlab(
+    engine: None, template: Path, tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, str]
+) -> Iterator[Path]:
     clone = a_clone(template, tmp_path_factory.mktemp("gitlab"), "gitlab")
     yield clone
     for environment in ("staging", "production"):

@@ -72,6 +72,7 @@ FAULTS: dict[str, Fault] = {
     "loop-smoke": Fault(IMPOSSIBLE, "The loop stops here"),
     "image": Fault(without_lock, "uv.lock"),
     "sbom": Fault(without_lock, "Unable to find lockfile"),
+    "engine": Fault(lambda project: (project / "infra" / "uv.lock").unlink(), "Unable to find lockfile"),
     "infra-preview": Fault(put("infra/Pulumi.dev.yaml", "ml:target: local", "ml:target: moon"), "target is 'moon'"),
     "infra-up": Fault(put("infra/Pulumi.dev.yaml", "ml:target: local", "ml:trget: local"), "ml:trget is no key"),
     "train": Fault(put("contract.yaml", "late", "later"), "later"),
@@ -120,8 +121,10 @@ def test_a_stage_is_red_for_the_fault_that_was_seeded(
     fault.break_it(broken)
     if stage == "image":
         tools()
+    if stage.startswith("infra"):
+        request.getfixturevalue("engine")
     given = environment(broken, surroundings) | fault.variables
-    if not stage.startswith("infra"):  # which has an environment of its own
+    if not stage.startswith(("engine", "infra")):  # which has an environment of its own
         given["UV_NO_SYNC"] = "1"
     ended = checkers.run(*(fault.command or ("make", stage)), cwd=broken, env=given)
     assert ended.returncode != 0

@@ -20,13 +20,13 @@ WANTED: Definition = {
     "change": [
         job("verify", "check test loop-smoke"),
         job("image", "image", after="verify"),
-        job("preview", "login infra-preview comment", "dev", 15, "verify"),
+        job("preview", "engine login infra-preview comment", "dev", 15, "verify"),
     ],
     "main": [
         job("image", "image sbom push", locked=True),
         job(
             "staging",
-            "login infra-up settings train evaluate gate promote materialize smoke load",
+            "engine login infra-up settings train evaluate gate promote materialize smoke load",
             "staging",
             60,
             "image",
@@ -34,7 +34,7 @@ WANTED: Definition = {
         ),
         job(
             "production",
-            "login infra-up settings promote materialize smoke",
+            "engine login infra-up settings promote materialize smoke",
             "production",
             60,
             "staging",
@@ -43,13 +43,21 @@ WANTED: Definition = {
         ),
     ],
     "watch": [
-        job("monitor", "login settings monitor", "production"),
-        job("retrain", "login settings retrain", "production", 60, "monitor", whatever_happens=True, locked=True),
+        job("monitor", "engine login settings monitor", "production"),
+        job(
+            "retrain",
+            "engine login settings retrain",
+            "production",
+            60,
+            "monitor",
+            whatever_happens=True,
+            locked=True,
+        ),
         job("audit", "audit", minutes=15),
         job("template-check", "template-check", minutes=15),
-        job("infra-drift", "login infra-drift", "production"),
+        job("infra-drift", "engine login infra-drift", "production"),
     ],
-    "hand": [job("rollback", "login settings rollback smoke", "either", 15, locked=True)],
+    "hand": [job("rollback", "engine login settings rollback smoke", "either", 15, locked=True)],
 }
 """What every system does, in this order."""
 

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from tests.cluster import images
 from tests.cluster.clusters import Cluster, definitions, script, up
 from tests.cluster.lab import Lab, until
 from tests.cluster.plugin import applied_by, plugins
 from tests.images import an_image
-from tests.infra.local import make_engine
 from tests.projects import done
 from tests.rendering import ROOT, render
 
@@ -73,16 +71,6 @@ def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
 def _install(project: Path) -> None:
     uv = str(ROOT / "tools" / "uv")
     done(project, uv, "sync", "--quiet", "--frozen", "--project", "infra", "--group", "kubernetes")
-
-
-@pytest.fixture(scope="session")
-def engine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The Pulumi engine: built in CI, asked for elsewhere."""
-    with FileLock(tmp_path_factory.getbasetemp().parent / "engine.lock"):
-        missing = make_engine(project, may_build="CI" in os.environ)
-    if missing:
-        pytest.skip(missing)
-    _install(project)  # looking for the engine took the target's packages away
 
 
 @pytest.fixture(scope="session")

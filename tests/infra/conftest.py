@@ -1,26 +1,19 @@
 """A generated project with a Pulumi engine, and environments of it that come up for real."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from tests.infra.local import Local, make_engine
-from tests.projects import a_ready_project, shared_folder
+from tests.infra.local import Local
+from tests.projects import a_ready_project
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
-    """The ready project, its infra environment installed, and the engine: built in CI, asked for elsewhere."""
-    ready = a_ready_project(tmp_path_factory, template)
-    with FileLock(shared_folder(tmp_path_factory) / "engine.lock"):
-        missing = make_engine(ready, may_build="CI" in os.environ)
-    if missing:
-        pytest.skip(missing)
-    return ready
+def project(engine: None, tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """The ready project, with the environment of its programs."""
+    return a_ready_project(tmp_path_factory, template)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -19,20 +18,6 @@ from tests.projects import QUIET, tail
 NAMES = ("mlflow", "serving", "schedule")
 KILLS = int(os.environ.get("SLIPWAY_KILLS", "4"))
 """How often an engine is killed on this machine, half of it while it goes down: SLIPWAY_KILLS=20 make test-infra."""
-
-
-def make_engine(project: Path, may_build: bool) -> str:
-    """Provide the engine, or say why not."""
-    finding = "from components import engine; import sys; sys.exit(engine.find() is None)"
-    python = str(project / "infra" / ".venv" / "bin" / "python")
-    sync = [str(project / "tools" / "uv"), "sync", "--frozen", "--quiet", "--project", "infra"]
-    subprocess.run(sync, cwd=project, env=_environment(), check=True)
-    if subprocess.run([python, "-c", finding], cwd=project / "infra", check=False).returncode == 0:
-        return ""
-    if not may_build:
-        return "there is no Pulumi engine; provide one with: make engine (in a project, or build/demo)"
-    subprocess.run([python, "-m", "components.engine"], cwd=project / "infra", stdout=sys.stderr, check=True)
-    return ""
 
 
 class Local:
