@@ -1,6 +1,5 @@
 """Every setting, typed, each an ML_* variable (`ML_STORE`, `ML_TRACKING_URI`, ...) or a line in `.env`."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -54,31 +53,31 @@ class Settings(BaseSettings):
     schedule_seconds: float = Field(default=300, gt=0)
     """From one round of the schedule to the next."""
 
-    @cached_property
+    @property
     def store_root(self) -> str:
         return self.store or str((self.home / "store").resolve())
 
-    @cached_property
+    @property
     def tracking(self) -> str:
         return self.tracking_uri or f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
 
-    @cached_property
+    @property
     def online(self) -> str:
         return self.feature_online_uri or f"sqlite:///{(self.home / 'online.db').resolve()}"
 
-    @cached_property
+    @property
     def private_key(self) -> Path:
         return self.signing_key or self.home / "keys" / "signing.key"
 
-    @cached_property
+    @property
     def public_key(self) -> Path:
         return self.verify_key or self.home / "keys" / "signing.pub"
 
-    @cached_property
+    @property
     def api_keys(self) -> Path:
         return self.home / "keys" / "api-keys.json"
 
-    @cached_property
+    @property
     def service(self) -> str:
         return self.serving_url or f"http://{self.host}:{self.port}"
 
