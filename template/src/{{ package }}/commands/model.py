@@ -18,12 +18,15 @@ def run(
 ) -> None:
     """Run one step, after those before it that have not run or are out of date. Exit code 3 when the gate rejects."""
     from ..pipelines.run import run as run_step
-    from ..pipelines.telling import Progress
+    from ..pipelines.telling import Progress, following
 
+    context = context_of(reason=f"ml run {step}")
     with Progress(silent=json) as progress:
-        record = run_step(context_of(reason=f"ml run {step}"), step, progress)
+        record = run_step(context, step, progress)
     if json:
         show_json(record)
+    if step == "promote":
+        following(context, silent=json)
     if step == "gate" and not record.output["accepted"]:
         raise typer.Exit(3)
 
@@ -63,7 +66,7 @@ def promote(
 ) -> None:
     """Make a model version the champion, judged and registered first if it is not; serving switches by itself."""
     from ..pipelines.run import run as run_step
-    from ..pipelines.telling import Progress, deployment
+    from ..pipelines.telling import Progress, deployment, following
     from ..registry import promote as registry
 
     context = context_of(by, reason, override=override or None, challenger=challenger)
@@ -73,21 +76,24 @@ def promote(
             record = run_step(context, "promote", progress, settled="train")
         if json:
             show_json(record.output)
+        following(context, silent=json)
         return
     options = {"version": version, "by": context.by, "reason": reason, **context.options}
     moved = registry.promote(context.contract, context.store, context.settings, **options)
     show_json(moved) if json else deployment(moved)
+    following(context, silent=json)
 
 
 @app.command()
 def rollback(by: By = "", reason: Reason = "", json: Json = False) -> None:
     """Make the previous champion answer again."""
-    from ..pipelines.telling import deployment
+    from ..pipelines.telling import deployment, following
     from ..registry.promote import rollback as registry
 
     context = context_of(by, reason)
     moved = registry(context.contract, context.store, context.settings, by=context.by, reason=reason)
     show_json(moved) if json else deployment(moved)
+    following(context, silent=json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from .. import deployment, tables
 from ..errors import ProjectError, Refused
 from ..settings import Settings
 from .replay import requests
+from .served import version_at
 from .steps import Context
 
 ROWS = 50
@@ -74,18 +75,9 @@ def _ready(client: httpx.Client, context: Context, patience: float) -> int:
     moved = deployment.read(context.store, context.contract.name)
     if moved is None:
         raise Refused("Nothing is promoted yet; run ml run promote first.")
-    deadline = time.monotonic() + patience
-    found: Any = None
-    while True:
-        try:
-            found = client.get("/version").json()["version"]
-        except (httpx.TransportError, ValueError, KeyError) as error:
-            found = error
-        if found == str(moved.champion.version):
-            return moved.champion.version
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
+    found = version_at(client, moved.champion.version, patience)
+    if found == str(moved.champion.version):
+        return moved.champion.version
     if isinstance(found, httpx.TransportError):
         raise ProjectError(f"ML_SERVING_URL={client.base_url}: nothing answers there in {patience:.0f} s ({found}).")
     raise Refused(

@@ -14,6 +14,7 @@ from .records import Record
 if TYPE_CHECKING:
     from ..data.infer import Inference
     from ..deployment import Deployment
+    from .steps import Context
 
 
 class Progress:
@@ -74,6 +75,14 @@ def deployment(moved: "Deployment") -> None:
     beside = f", version {moved.challenger.version} as {moved.challenger.mode}" if moved.challenger else ""
     before = f" (before: version {moved.previous.version})" if moved.previous else ""
     print(f"version {moved.champion.version} is champion of {moved.model}{before}{beside}")
+
+
+def following(context: "Context", silent: bool = False) -> None:
+    """Wait a moment for the service at ML_SERVING_URL to switch, and say whether it did."""
+    from .served import followed
+
+    if said := followed(context):
+        Console(stderr=True, quiet=silent, highlight=False).print(said, markup=False, soft_wrap=True)
 
 
 def shown(value: Any) -> str:
