@@ -96,6 +96,35 @@ def test_a_process_that_took_over_the_number_is_left_alone(local: Local) -> None
         stranger.kill()
 
 
+LATE = """
+import socket, sys
+from components.local import managed, ports, process
+
+free_port, strangers = ports.free_port, []
+
+def unlucky(wanted, last):
+    port = free_port(wanted, last)
+    if not strangers:
+        strangers.append(socket.create_server(("127.0.0.1", port)))
+    return port
+
+ports.free_port = unlucky
+command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
+where = {"folder": sys.argv[1], "cwd": sys.argv[1], "health": "/", "seconds": 20, "port": 0}
+props = {"name": "web", "command": command, "environment": {}, "config": "", "makes": "", **where}
+made = managed._started(props)
+assert process.answers(made["url"])
+assert made["actual_port"] != strangers[0].getsockname()[1]
+managed.ProcessProvider().delete("web", made)
+"""
+
+
+def test_a_free_port_that_somebody_takes_first_is_not_insisted_on(project: Path, tmp_path: Path) -> None:
+    command = [str(project / "infra" / ".venv" / "bin" / "python"), "-c", LATE, str(tmp_path)]
+    ended = subprocess.run(command, cwd=project / "infra", capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, tail(ended)
+
+
 def test_a_port_that_is_taken_is_told(local: Local) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ import pulumi
 from filelock import FileLock
 from pulumi import dynamic
 
-from . import beginning, process
+from . import beginning, ports, process
 
 
 class ProcessProvider(dynamic.ResourceProvider):
@@ -48,12 +48,23 @@ INPUTS = ("name", "command", "environment", "config", "health", "port", "seconds
 
 
 def _started(props: dict[str, Any], last: int = 0) -> dict[str, Any]:
-    folder, name = Path(props["folder"]), props["name"]
-    kept = folder / f"{name}.port"
+    """Start it and wait until it answers. A free port may be somebody else's before the process has it: then another
+    one is tried, once."""
+    kept = Path(props["folder"]) / f"{props['name']}.port"
     if not last and kept.exists():
         last = int(kept.read_text())
-    port = process.free_port(int(props["port"]), last)
-    kept.write_text(str(port))
+    port = ports.free_port(int(props["port"]), last)
+    try:
+        return _started_at(port, props)
+    except RuntimeError:
+        if props["port"] or ports.is_free(port):
+            raise
+    return _started_at(ports.free_port(0, 0), props)
+
+
+def _started_at(port: int, props: dict[str, Any]) -> dict[str, Any]:
+    folder, name = Path(props["folder"]), props["name"]
+    (folder / f"{name}.port").write_text(str(port))
     config = folder / f"{name}.yml"
     if props["config"]:
         config.write_text(props["config"])

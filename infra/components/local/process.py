@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -103,17 +102,6 @@ def _belongs(process: psutil.Process, session: int, token: str) -> bool:
         return process.environ().get(MARK) == token
     except (OSError, psutil.Error):
         return False
-
-
-def free_port(wanted: int, last: int) -> int:
-    """`wanted`; or, when that is 0, `last` if it is free, else any. Raises RuntimeError when `wanted` is taken."""
-    for port in [wanted] if wanted else [last, 0]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise RuntimeError(f"port {wanted} is taken; give another one in the stack file, or 0 for a free one")
 
 
 def wait(url: str, record: Path, seconds: float, name: str) -> None:
