@@ -95,13 +95,13 @@ def _post(client: httpx.Client, rows: Sequence[dict[str, Any]]) -> dict[str, Any
 async def _load(
     settings: Settings, rows: list[dict[str, Any]], seconds: float, clients: int
 ) -> tuple[list[float], float]:
-    """Seconds of every request, and of all together. Raises Refused at the first that fails."""
+    """Seconds of every request, at least one a client, and of all together. Raises Refused at the first that fails."""
     took: list[float] = []
-    started = time.perf_counter()
 
-    async def ask(client: httpx.AsyncClient, first: int) -> None:
+    async def ask(client: httpx.AsyncClient, first: int, until: float) -> None:
         number = first
-        while (begun := time.perf_counter()) - started < seconds:
+        while number == first or time.perf_counter() < until:
+            begun = time.perf_counter()
             answer = await client.post("/invocations", json={"dataframe_records": [rows[number % len(rows)]]})
             if answer.status_code != 200:
                 raise Refused(f"Request {len(took) + 1} of the load answered {answer.status_code}: {answer.text[:200]}")
@@ -109,8 +109,9 @@ async def _load(
             number += clients
 
     async with httpx.AsyncClient(base_url=settings.service, headers=_headers(settings), timeout=30) as client:
+        started = time.perf_counter()
         try:
-            await asyncio.gather(*(ask(client, first) for first in range(clients)))
+            await asyncio.gather(*(ask(client, first, started + seconds) for first in range(clients)))
         except httpx.TransportError as error:
             raise Refused(f"{settings.service} dropped a request of the load: {error!r}") from None
     return took, time.perf_counter() - started
