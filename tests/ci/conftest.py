@@ -1,6 +1,7 @@
 """One built image and one ready project, shared by all workers; and what surrounds a job."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def project(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     return a_ready_project(tmp_path_factory, template)
 
 
+APT_GET = """#!/bin/sh
+[ -n "${{APT_CONFIG:-}}" ] || case "$1" in update | install) exit 0 ;; esac
+exec {real} "$@"
+"""
+"""What a job would install, the test has seen to. mmdebstrap has settings of its own, and gets the real one."""
+
 KEPT = {"UV_CACHE_DIR": "uv", "XDG_CACHE_HOME": ""}
 """Caches a runner brings along: packages by uv's own key, and the engine."""
 
@@ -33,7 +40,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     (folder / "bin").mkdir()
     (folder / "home").mkdir()
-    (folder / "bin" / "apt-get").write_text("#!/bin/sh\n")  # what it would install, the test has seen to
+    (folder / "bin" / "apt-get").write_text(APT_GET.format(real=shutil.which("apt-get")))
     (folder / "bin" / "apt-get").chmod(0o755)
     return {
         "HOME": str(folder / "home"),
