@@ -6,7 +6,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import engines
+from tests import engines, images
 from tests.projects import a_ready_project
 from tests.rendering import export
 
@@ -30,6 +30,13 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     return Scheduling(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """An image is one and a half gigabytes: what this run built goes with it, once no worker needs it."""
+    if not hasattr(session.config, "workerinput"):
+        made: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+        images.forget(made.getbasetemp())
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,25 @@ def an_image(factory: pytest.TempPathFactory, template: Path) -> Image:
         return build(project)
 
 
+def forget(folder: Path) -> None:
+    """Remove the images that projects in a folder built, under all their names; the base they stand on stays."""
+    found = set()
+    for place, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if each not in (".venv", ".git", ".tools")]
+        if Path(place).name == "var" and "image.txt" in files:
+            found.add(Path(place, "image.txt").read_text().split()[1])
+    there = {each for each in found if shutil.which("buildah") and _is_there(each)}
+    if there:
+        subprocess.run(
+            ["buildah", "rmi", "--force", *there], env=os.environ | SETTINGS, capture_output=True, check=False
+        )
+
+
+def _is_there(image: str) -> bool:
+    command = ["buildah", "inspect", "--type", "image", image]
+    return subprocess.run(command, env=os.environ | SETTINGS, capture_output=True, check=False).returncode == 0
+
+
 class Container(NamedTuple):
     """A running container."""
 
