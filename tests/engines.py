@@ -1,12 +1,12 @@
 """The Pulumi engine, provided as a project provides it."""
 
-import os
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tests.cache import folder
+from tests.packages import CI
 from tests.projects import run
 
 
@@ -20,4 +20,4 @@ def provide(project: Path) -> None:
     if ended.returncode:
         said = [line for line in ended.stderr.splitlines() if line.startswith("engine: ")]
         reason = said[-1] if said else ended.stderr[-1000:]
-        pytest.fail(reason) if "CI" in os.environ else pytest.skip(reason)
+        pytest.fail(reason) if CI else pytest.skip(reason)

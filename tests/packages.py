@@ -9,6 +9,9 @@ from filelock import FileLock
 
 from tests.cache import folder
 
+CI = "CI" in os.environ
+"""Whether a missing tool is a failure, and may be installed."""
+
 
 def programs(*names: str, packages: tuple[str, ...] = ()) -> None:
     """See to it that the programs are there. packages: the Debian packages that hold them, when named differently.
@@ -19,7 +22,7 @@ def programs(*names: str, packages: tuple[str, ...] = ()) -> None:
     if not missing:
         return
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *(packages or names)]
-    if os.environ.get("CI") != "true":
+    if not CI:
         pytest.skip(f"{', '.join(missing)} missing; install with: sudo {' '.join(command)}")
     with FileLock(folder("locks") / "apt.lock"):
         subprocess.run(["apt-get", "update", "--quiet"], check=True, capture_output=True)

@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 
 from tests.cache import folder
+from tests.packages import CI
 
 SCRIPT = Path(__file__).resolve().parent / "node" / "cluster"
 
@@ -61,7 +62,7 @@ def script(run: Path, *words: str) -> str:
 
 def unavailable() -> str:
     """Why no cluster of our own can be had here; in CI nothing is an excuse."""
-    if os.environ.get("CI") == "true":
+    if CI:
         return ""
     if os.geteuid() != 0 or not Path("/sys/fs/cgroup/memory").exists():
         return "a cluster of our own needs root and cgroup v1; use kind, and SLIPWAY_KUBECONFIG=its kubeconfig"
