@@ -1,5 +1,6 @@
 """What the programs have in common: the chosen target, the link between them, and sentences instead of traces."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -13,6 +14,8 @@ from . import config, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project."""
+
+gc.disable()  # a program lives for seconds, and loads some thousand classes
 
 
 def part(name: str) -> tuple[Callable[..., Any], Any]:

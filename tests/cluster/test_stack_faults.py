@@ -1,6 +1,8 @@
 """The same stacks damaged, misconfigured and attacked, and at last taken away. After test_stack.py, in this order."""
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,20 @@ import yaml
 from tests.cluster.lab import Lab
 from tests.infra.local import chance, kill_after
 from tests.projects import tail
+
+
+@pytest.fixture
+def another_store(service: Lab) -> Iterator[str]:
+    """The address of a pod: an object store with keys of its own."""
+    image, keys = service.settings["storeImage"], ("--env=ROOT_ACCESS_KEY=theirs", "--env=ROOT_SECRET_KEY=their-own")
+    kubectl, name = service.cluster.kubectl, f"store-{os.getpid()}"
+    serve = ("--", "--port", ":7070", "posix", "/tmp")  # noqa: S108 - the pod's own
+    kubectl("run", name, f"--image={image}", "--image-pull-policy=IfNotPresent", *keys, *serve)
+    try:
+        kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
+        yield json.loads(kubectl("get", "pod", name, "--output", "json"))["status"]["podIP"]
+    finally:
+        kubectl("delete", "pod", name, "--grace-period=1")
 
 
 def test_what_the_cluster_lacks_is_one_sentence(service: Lab) -> None:
@@ -150,6 +166,18 @@ def test_a_team_that_takes_over_a_role_gets_its_rights(service: Lab) -> None:
 def test_a_pod_that_is_not_restricted_is_not_admitted(service: Lab) -> None:
     with pytest.raises(AssertionError, match="violates PodSecurity"):
         service.kubectl("run", "bad", "--image=slipway.test/pause:1", "--privileged")
+
+
+def test_a_store_that_does_not_let_the_service_in_is_one_sentence_and_the_old_pods_answer(
+    service: Lab, another_store: str
+) -> None:
+    """Its keys are not set, so that the service comes with its own."""
+    settings = {"store": "s3://ml-store/departures", "storeEndpoint": f"http://{another_store}:7070"}
+    sentence = service.refused("up", **settings, outside=[f"{another_store}/32:7070"])
+    assert "The store s3://ml-store/departures cannot be used" in sentence
+    assert "Check ML_STORE" in sentence
+    with service.load(0) as load:
+        assert load.ask([service.row]).status == 200
 
 
 def test_after_down_nothing_is_left_though_the_first_was_killed(service: Lab) -> None:

@@ -38,6 +38,8 @@ store.delete("created")
 assert store.read("created") is None
 """
 
+CHECK = ("-m", "departures", "check", "--store")
+
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
@@ -62,10 +64,11 @@ def address(tmp_path: Path) -> Iterator[str]:
         server.wait()
 
 
-def _asked(project: Path, address: str, secret: str, code: str) -> subprocess.CompletedProcess[str]:
+def _asked(project: Path, address: str, secret: str, *words: str) -> subprocess.CompletedProcess[str]:
     keys = {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": secret}
     environment = os.environ | keys | {"AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
-    command = [str(project / ".venv" / "bin" / "python"), "-c", code]
+    environment["ML_STORE"] = "s3://ml-store/root"
+    command = [str(project / ".venv" / "bin" / "python"), *words]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -73,8 +76,19 @@ def test_of_many_who_write_at_once_one_wins_and_nothing_is_lost(
     address: str, tmp_path_factory: pytest.TempPathFactory, template: Path
 ) -> None:
     project = a_ready_project(tmp_path_factory, template)
-    ended = _asked(project, address, "secret-key", RACES)
+    ended = _asked(project, address, "secret-key", "-c", RACES)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    refused = _asked(project, address, "wrong", "from departures.store import Store; Store('s3://ml-store').read('a')")
-    assert "StoreError" in refused.stderr.splitlines()[-1]
-    assert "signature" in refused.stderr.splitlines()[-1]
+
+
+def test_whoever_may_not_use_the_store_hears_it_before_anything_runs(
+    address: str, tmp_path_factory: pytest.TempPathFactory, template: Path
+) -> None:
+    project = a_ready_project(tmp_path_factory, template)
+    taken = _asked(project, address, "secret-key", *CHECK)
+    assert taken.returncode == 0, taken.stderr[-2000:]
+    assert taken.stdout.splitlines()[-1] == "store: s3://ml-store/root can be read and written"
+    refused = _asked(project, address, "wrong", *CHECK)
+    assert refused.returncode == 2
+    [sentence] = refused.stderr.splitlines()
+    assert "signature" in sentence
+    assert "Check ML_STORE" in sentence

@@ -99,6 +99,8 @@ def _container(container: Container, secret: Any) -> dict[str, Any]:
         "name": container.name,
         "image": container.image,
         "image_pull_policy": "IfNotPresent",
+        # What a failed program said last stands in its pod, where the engine and kubectl find it.
+        "termination_message_policy": "FallbackToLogsOnError",
         **({"command": list(container.command)} if container.command else {}),
         **({"args": list(container.args)} if container.args else {}),
         "env": [

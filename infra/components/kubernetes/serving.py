@@ -50,8 +50,10 @@ def serving(args: Arguments, platform: Any) -> Outputs:
 
 
 def _preflight(app: AppArgs, opts: pulumi.ResourceOptions) -> Preflight:
-    """`ml check`, with what the service will have."""
-    check = container("check", app, ["check"], mounts={"verify": "/run/ml/verify"}, size=pod.Size("100m", "1Gi"))
+    """`ml check`, with what the service will have: the same image, settings and store."""
+    check = container(
+        "check", app, ["check", "--store"], mounts={"verify": "/run/ml/verify"}, size=pod.Size("100m", "1Gi")
+    )
     volumes = [pod.keys("verify", app.secret, {"signing-public": "signing.pub"})]
     args = PreflightArgs(app.namespace, app.project, check, app.secret, volumes, dict(app.pull))
     return Preflight("preflight", args, opts)

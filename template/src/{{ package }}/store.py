@@ -1,6 +1,7 @@
 """The storage root: one interface over file://, s3://, gs:// and az://, every write whole or not at all."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,13 @@ class Store:
             target = folder / key.removeprefix(prefix).lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.read(key) or b"")
+
+    def probe(self) -> None:
+        """Write an object, read it and take it away again. Raises StoreError where one of these cannot be."""
+        key = f"probes/{uuid.uuid4().hex}"
+        self.write(key, b"probe")
+        self.read(key)
+        self.delete(key)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:

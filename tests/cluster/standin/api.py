@@ -5,9 +5,9 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-from kubernetes import client, config
 from urllib3.exceptions import HTTPError
+
+from .login import way
 
 MANAGER = "pulumi-kubernetes"
 
@@ -23,14 +23,7 @@ class ApiError(Exception):
 class Api:
     def __init__(self, kubeconfig: str = "", context: str = "") -> None:
         """kubeconfig: a path or the text itself; the usual places when empty."""
-        chosen = {"context": context or None}
-        configuration = client.Configuration()
-        if kubeconfig.lstrip().startswith(("{", "apiVersion")):
-            config.load_kube_config_from_dict(yaml.safe_load(kubeconfig), client_configuration=configuration, **chosen)
-        else:
-            config.load_kube_config(kubeconfig or None, client_configuration=configuration, **chosen)
-        configuration.retries = 0
-        self._client = client.ApiClient(configuration)
+        self._host, self._pool, self._headers = way(kubeconfig, context)
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def apply(self, document: dict[str, Any], dry_run: bool = False) -> dict[str, Any]:
@@ -83,12 +76,11 @@ class Api:
         return self._kinds[version, kind]
 
     def _call(self, method: str, path: str, body: Any = None, content: str = "application/json") -> dict[str, Any]:
-        keys = {each["key"]: each["value"] for each in self._client.configuration.auth_settings().values()}
-        headers = {"Accept": "application/json", "Content-Type": content, **keys}
-        url = self._client.configuration.host + path
+        headers = {"accept": "application/json", "content-type": content, **self._headers}
+        sent = None if body is None else json.dumps(body)
         try:
-            answer = self._client.rest_client.pool_manager.request(
-                method, url, body=None if body is None else json.dumps(body), headers=headers, timeout=30, retries=False
+            answer = self._pool.request(
+                method, self._host + path, body=sent, headers=headers, timeout=30, retries=False
             )
         except HTTPError as error:
             raise ApiError(0, f"configured Kubernetes cluster is unreachable: {error}") from None

@@ -72,12 +72,12 @@ class Kubernetes(provider_pb2_grpc.ResourceProviderServicer):  # type: ignore[mi
         return p.DiffResponse(changes=p.DiffResponse.DIFF_NONE)
 
     def Check(self, request: Any, context: Any) -> Any:
-        inputs, failures = to_dict(request.news), []
+        before, inputs, failures = to_dict(request.olds), to_dict(request.news), []
         metadata = inputs.setdefault("metadata", {})
         if isinstance(metadata, dict) and "name" not in metadata:
-            before = (to_dict(request.olds).get("metadata") or {}).get("name")
-            metadata["name"] = before or f"{name_of(request.urn)}-{request.randomSeed.hex()[:8]}"
-        if is_known(inputs):
+            name = (before.get("metadata") or {}).get("name")
+            metadata["name"] = name or f"{name_of(request.urn)}-{request.randomSeed.hex()[:8]}"
+        if is_known(inputs) and inputs != before:  # what was accepted once is not asked about again
             try:
                 self.api.apply(plain(inputs), dry_run=True)
             except ApiError as error:

@@ -52,10 +52,7 @@ def _stateful_set(live: dict[str, Any]) -> bool:
 
 
 def _job(live: dict[str, Any]) -> bool:
-    states = {c["type"]: c for c in live.get("status", {}).get("conditions", []) if c["status"] == "True"}
-    if "Failed" in states:
-        raise ApiError(422, f"{_title(live)} failed: {states['Failed'].get('message', '')}")
-    return "Complete" in states
+    return "Complete" in _states(live)
 
 
 JUDGES = {"Deployment": _deployment, "StatefulSet": _stateful_set, "Job": _job}
@@ -64,17 +61,37 @@ JUDGES = {"Deployment": _deployment, "StatefulSet": _stateful_set, "Job": _job}
 def _hopeless(api: Api, live: dict[str, Any], since: datetime) -> str:
     """Why no pod of the object will come up, or an empty string."""
     namespace, labels = live["metadata"]["namespace"], live["spec"]["selector"]["matchLabels"]
-    for pod in api.of(namespace, "pods", ",".join(f"{k}={v}" for k, v in labels.items())):
-        status = pod.get("status", {})
-        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-            waiting = container.get("state", {}).get("waiting", {})
-            if waiting.get("reason") in HOPELESS:
-                reason = f"{waiting['reason']}: {waiting.get('message', '')}"
-                return f"{_title(live)}: container {container['name']} cannot start: {reason}"
+    containers = [
+        container
+        for pod in api.of(namespace, "pods", ",".join(f"{k}={v}" for k, v in labels.items()))
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for container in pod.get("status", {}).get(kind, [])
+    ]
+    states = _states(live)
+    if live["kind"] == "Job" and "Failed" in states:
+        last = [line for line in _last_words(containers).splitlines() if line.strip()]
+        return f"{_title(live)} failed: {last[-1] if last else states['Failed']}"
+    for container in containers:
+        waiting = container.get("state", {}).get("waiting", {})
+        if waiting.get("reason") in HOPELESS:
+            reason = f"{waiting['reason']}: {waiting.get('message', '')}"
+            return f"{_title(live)}: container {container['name']} cannot start: {reason}"
     if datetime.now(UTC) - since < PATIENCE:
         return ""  # a quota that was just raised counts a moment later
     event = _last_event(api, live, since)
     return event if "exceeded quota" in event or "violates PodSecurity" in event else ""
+
+
+def _states(live: dict[str, Any]) -> dict[str, str]:
+    """The conditions that hold, with their messages."""
+    held = live.get("status", {}).get("conditions", [])
+    return {each["type"]: each.get("message", "") for each in held if each["status"] == "True"}
+
+
+def _last_words(containers: list[dict[str, Any]]) -> str:
+    """What a container that failed said last."""
+    ended = (each.get("state", {}).get("terminated", {}) for each in containers)
+    return next((each.get("message", "") for each in ended if each.get("exitCode")), "")
 
 
 def _last_event(api: Api, live: dict[str, Any], since: datetime) -> str:

@@ -78,7 +78,9 @@ def loop(
 
 
 @app.command()
-def check() -> None:
+def check(
+    store: Annotated[bool, typer.Option("--store", help="Also write, read and delete an object in the store.")] = False,
+) -> None:
     """Say whether contract.yaml, gates.yaml and roles.yaml are valid, and which features apply."""
     from .. import roles
     from ..features.view import applicable, left_out
@@ -92,3 +94,6 @@ def check() -> None:
     print(f"views: {', '.join(view.name for view in applicable(contract)) or 'none'}")
     for sentence in left_out(contract):
         print(f"left out: {sentence}")
+    if store:
+        context.store.probe()
+        print(f"store: {context.store.root} can be read and written")
