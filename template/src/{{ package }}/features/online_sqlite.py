@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +65,10 @@ class SqliteStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None and self.path.exists():
             with self._failing():
-                connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+                connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+                close = weakref.finalize(self, connection.close)  # in whichever thread drops the store
                 if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'materialized'").fetchone() is None:
+                    close()
                     return None
             self._local.connection = connection
         return connection

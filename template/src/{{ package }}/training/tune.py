@@ -116,6 +116,7 @@ def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str |
 
 def _study(contract: Contract, settings: Settings, data: "TrainingSet", is_higher_better: bool) -> "optuna.Study":
     import optuna
+    import sqlalchemy
 
     from . import model as recipe
     from .bundle import sha256
@@ -123,9 +124,9 @@ def _study(contract: Contract, settings: Settings, data: "TrainingSet", is_highe
     settings.home.mkdir(parents=True, exist_ok=True)
     source = sha256(Path(recipe.__file__).read_bytes())[:8]
     versions = sha256(msgspec.json.encode(data.versions, order="sorted"))[:8]
-    storage = f"sqlite:///{(settings.home / 'tuning.db').resolve()}"
+    place = f"sqlite:///{(settings.home / 'tuning.db').resolve()}"
     study = optuna.create_study(
-        storage=storage,
+        storage=optuna.storages.RDBStorage(place, engine_kwargs={"poolclass": sqlalchemy.NullPool}),
         study_name=f"{contract.name} data {versions} model.py {source}",
         direction="maximize" if is_higher_better else "minimize",
         load_if_exists=True,
