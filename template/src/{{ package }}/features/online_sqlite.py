@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,13 @@ LATEST = """
 SELECT v.time, v.data, m.features FROM feature_values v JOIN materialized m ON m.view = v.view
 WHERE v.view = ? AND v.entity = ? AND v.time <= ? ORDER BY v.time DESC LIMIT 1
 """
+
+
+class Reader(sqlite3.Connection):
+    """Closed as soon as its thread ends or drops it, whichever thread that is noticed in."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class SqliteStore:
@@ -65,10 +71,10 @@ class SqliteStore:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None and self.path.exists():
             with self._failing():
-                connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-                close = weakref.finalize(self, connection.close)  # in whichever thread drops the store
+                connection = sqlite3.connect(
+                    self.path, timeout=30, isolation_level=None, check_same_thread=False, factory=Reader
+                )
                 if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'materialized'").fetchone() is None:
-                    close()
                     return None
             self._local.connection = connection
         return connection
