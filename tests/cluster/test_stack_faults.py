@@ -13,14 +13,30 @@ from tests.cluster.lab import Lab
 from tests.infra.local import chance, kill_after
 from tests.projects import tail
 
+STORE = """
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME}
+spec:
+  containers:
+    - name: store
+      image: IMAGE
+      imagePullPolicy: IfNotPresent
+      args: [--port, ":7070", posix, /objects]
+      env: [{name: ROOT_ACCESS_KEY, value: theirs}, {name: ROOT_SECRET_KEY, value: their-own}]
+      readinessProbe: {tcpSocket: {port: 7070}, periodSeconds: 1}
+      volumeMounts: [{name: objects, mountPath: /objects}]
+  volumes: [{name: objects, emptyDir: {}}]
+"""
+
 
 @pytest.fixture
 def another_store(service: Lab) -> Iterator[str]:
     """The address of a pod: an object store with keys of its own."""
-    image, keys = service.settings["storeImage"], ("--env=ROOT_ACCESS_KEY=theirs", "--env=ROOT_SECRET_KEY=their-own")
     kubectl, name = service.cluster.kubectl, f"store-{os.getpid()}"
-    serve = ("--", "--port", ":7070", "posix", "/tmp")  # noqa: S108 - the pod's own
-    kubectl("run", name, f"--image={image}", "--image-pull-policy=IfNotPresent", *keys, *serve)
+    kubectl(
+        "apply", "--filename", "-", text=STORE.replace("NAME", name).replace("IMAGE", service.settings["storeImage"])
+    )
     try:
         kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
         yield json.loads(kubectl("get", "pod", name, "--output", "json"))["status"]["podIP"]
@@ -168,14 +184,15 @@ def test_a_pod_that_is_not_restricted_is_not_admitted(service: Lab) -> None:
         service.kubectl("run", "bad", "--image=slipway.test/pause:1", "--privileged")
 
 
-def test_a_store_that_does_not_let_the_service_in_is_one_sentence_and_the_old_pods_answer(
-    service: Lab, another_store: str
-) -> None:
-    """Its keys are not set, so that the service comes with its own."""
+def test_a_store_that_does_not_let_us_in_is_one_sentence_and_what_ran_goes_on(service: Lab, another_store: str) -> None:
+    """Its keys are not set, so that we come with our own."""
     settings = {"store": "s3://ml-store/departures", "storeEndpoint": f"http://{another_store}:7070"}
+    before = service.get("pods", "--selector", "app.kubernetes.io/name in (serving, store, tracking)")["items"]
     sentence = service.refused("up", **settings, outside=[f"{another_store}/32:7070"])
-    assert "The store s3://ml-store/departures cannot be used" in sentence
+    assert "The store s3://ml-store/departures cannot be used: No user exists with the provided access key" in sentence
     assert "Check ML_STORE" in sentence
+    after = service.get("pods", "--selector", "app.kubernetes.io/name in (serving, store, tracking)")["items"]
+    assert {each["metadata"]["uid"] for each in before} == {each["metadata"]["uid"] for each in after}
     with service.load(0) as load:
         assert load.ask([service.row]).status == 200
 

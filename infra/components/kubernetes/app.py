@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import pod
+from .arguments import Arguments
 
 HOME = "/var/lib/ml"
+STORE_KEYS = {"AWS_ACCESS_KEY_ID": "store-access", "AWS_SECRET_ACCESS_KEY": "store-secret"}
+"""The object store's variables from the Secret."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,14 @@ def container(name: str, app: AppArgs, args: Sequence[str], **more: Any) -> pod.
     return pod.Container(
         name, app.image, command=["ml"], args=args, env=env, secrets=app.secrets, folders=folders, **more
     )
+
+
+def store(args: Arguments, uri: Any, endpoint: Any) -> dict[str, Any]:
+    """ML_STORE and what the object store's library reads. uri, endpoint: where the platform has it."""
+    own = not args.store
+    return {
+        "ML_STORE": uri,
+        "AWS_REGION": args.store_region,
+        **({"AWS_ENDPOINT_URL": endpoint} if own or args.store_endpoint else {}),
+        **({"AWS_ALLOW_HTTP": "true"} if own or args.store_endpoint.startswith("http://") else {}),
+    }

@@ -11,6 +11,7 @@ import pulumi_kubernetes as k8s
 
 from . import backends, pod, prerequisites
 from .access import Access, AccessArgs, people
+from .app import STORE_KEYS, AppArgs, container, store
 from .arguments import Arguments
 from .generated import KeyPair, Password
 from .place import Place, PlaceArgs
@@ -53,7 +54,7 @@ def platform(args: Arguments) -> Platform:
     servers = Servers(args, secret.name, inside)
 
     endpoint: pulumi.Input[str] = args.store_endpoint
-    before: list[pulumi.Resource] = [_preflight(args, inside)]
+    before: list[pulumi.Resource] = [_preflight(args, secret.name, inside)]
     if args.store == "":
         endpoint = servers.make(backends.store(args.store_image), args.storage).url.apply(lambda url: f"http://{url}")
     # Secrets are outputs, which are neither true nor false.
@@ -90,10 +91,15 @@ class Servers:
         return Server(container.name, made, pulumi.ResourceOptions.merge(self.opts, later))
 
 
-def _preflight(args: Arguments, opts: pulumi.ResourceOptions) -> Preflight:
-    """MLflow's server is replaced by stopping the old one: better try the image first."""
-    tried = pod.Container("image", args.image, command=["mlflow"], args=["--version"], env={"HOME": "/tmp"})  # noqa: S108
-    return Preflight("image", PreflightArgs(args.place, args.project, tried, pull=args.pull), opts)
+def _preflight(args: Arguments, secret: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Preflight:
+    """MLflow's server is replaced by stopping the old one, and our store goes when another is given: try first."""
+    if args.store:
+        env = store(args, args.store, args.store_endpoint)
+        app = AppArgs(args.place, args.project, args.image, secret, env, STORE_KEYS)
+        tried = container("image", app, ["check", "--store"], size=pod.Size("100m", "1Gi"))
+    else:
+        tried = pod.Container("image", args.image, command=["mlflow"], args=["--version"], env={"HOME": "/tmp"})  # noqa: S108
+    return Preflight("image", PreflightArgs(args.place, args.project, tried, secret, pull=args.pull), opts)
 
 
 def _secrets(args: Arguments) -> tuple[dict[str, Any], pulumi.Output[str]]:

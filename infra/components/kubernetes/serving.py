@@ -7,7 +7,7 @@ import pulumi
 from ..contract import Outputs
 from . import pod, prerequisites
 from .alerts import Alerts
-from .app import AppArgs, container
+from .app import STORE_KEYS, AppArgs, container, store
 from .arguments import Arguments
 from .platform import provider
 from .preflight import Preflight, PreflightArgs
@@ -15,11 +15,7 @@ from .route import Route, RouteArgs
 from .schedule import Schedule, ScheduleArgs
 from .service import ModelService, ServiceArgs
 
-SECRETS = {
-    "AWS_ACCESS_KEY_ID": "store-access",
-    "AWS_SECRET_ACCESS_KEY": "store-secret",
-    "ML_FEATURE_ONLINE_URI": "online-url",
-}
+SECRETS = {**STORE_KEYS, "ML_FEATURE_ONLINE_URI": "online-url"}
 """Variables from the Secret."""
 
 
@@ -28,7 +24,11 @@ def serving(args: Arguments, platform: Any) -> Outputs:
     prerequisites.check(args.needs(), args.kubeconfig, args.context)
     cluster = pulumi.ResourceOptions(provider=provider(args))
     secret = platform("secret")
-    app = AppArgs(args.place, args.project, args.image, secret, _env(args, platform), SECRETS, args.pull)
+    env = {
+        **store(args, platform("artifact_uri"), platform("endpoint")),
+        "ML_TRACKING_URI": platform("tracking_uri"),
+    }
+    app = AppArgs(args.place, args.project, args.image, secret, env, SECRETS, args.pull)
     checked = _preflight(app, cluster)
     after = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=[checked]))
     sizes = (args.replicas, args.max_replicas, args.cpu_target, args.calm_seconds, args.serving_size)
@@ -64,15 +64,3 @@ def _route(args: Arguments, opts: pulumi.ResourceOptions) -> pulumi.Input[str]:
         return ""
     way = RouteArgs(args.place, args.route, args.route_host, args.gateway, args.ingress_class, args.tls_secret)
     return Route("route", way, opts).url
-
-
-def _env(args: Arguments, platform: Any) -> dict[str, Any]:
-    """ML_* variables, and what the object store's library reads."""
-    own, endpoint = not args.store, args.store_endpoint
-    return {
-        "ML_STORE": platform("artifact_uri"),
-        "ML_TRACKING_URI": platform("tracking_uri"),
-        "AWS_REGION": args.store_region,
-        **({"AWS_ENDPOINT_URL": platform("endpoint")} if own or endpoint else {}),
-        **({"AWS_ALLOW_HTTP": "true"} if own or endpoint.startswith("http://") else {}),
-    }
