@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .records import Record
@@ -59,13 +60,12 @@ def inference(found: "Inference", path: Path) -> None:
     """The table of `ml data init`: every column, what it was taken for and why."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     contract = found.contract
-    table = Table(
-        title=f"{path}: {contract.task} of '{contract.target}' from {contract.examples.uri}", title_justify="left"
-    )
+    title = f"{path}: {contract.task} of '{contract.target}' from {contract.examples.uri}"
+    table = Table(title=escape(title), title_justify="left")
     for heading in ("column", "type", "why", "note"):
         table.add_column(heading, overflow="fold")
     for finding in found.findings:
-        table.add_row(finding.name, finding.type, finding.why, finding.note)
+        table.add_row(*map(escape, (finding.name, finding.type, finding.why, finding.note)))
     console.print(table)
     console.print("Next: look through it, then `make loop`, or `uv run ml run promote` for the real thing.")
 
