@@ -110,29 +110,45 @@ def _champion(evaluation: Evaluation, gates: Gates) -> Check:
 
 def _slices(evaluation: Evaluation, min_rows: int, max_gap: float) -> Check:
     name, whole = evaluation.metric, evaluation.metrics.get(evaluation.metric)
-    judged = [part for part in evaluation.slices if part.rows >= min_rows and name in part.metrics]
-    if whole is None or not judged:
-        return Check(
-            "slices", True, None, max_gap, f"No slice has {min_rows} test rows and a defined {name}: none was judged."
-        )
-    worst = max(judged, key=lambda part: _gap(part, name, whole))
-    gap = _gap(worst, name, whole)
+    large = [part for part in evaluation.slices if part.rows >= min_rows and name in part.metrics]
+    judged = []
+    for part in large:
+        others = [other for other in large if other.column == part.column and other is not part]
+        if (yardstick := _yardstick(others, name, whole)) is not None:
+            judged.append((_gap(part, name, yardstick), part, yardstick))
+    if not judged:
+        sentence = f"No slice has {min_rows} test rows and a comparable {name}: none was judged."
+        return Check("slices", True, None, max_gap, sentence)
+    gap, worst, yardstick = max(judged, key=lambda each: each[0])
     passed = gap <= max_gap
+    against = "overall" if better(name) == "lower" else "in the column's other slices"
     sentence = (
         f"The worst slice, {worst.column} = {worst.value} ({worst.rows} rows), has {name} {worst.metrics[name]:.4g} "
-        f"against {whole:.4g} overall, a gap of {gap:.4g}{_must(passed)} at most {max_gap:.4g}."
+        f"against {yardstick:.4g} {against}, a gap of {gap:.4g}{_must(passed)} at most {max_gap:.4g}."
     )
     return Check("slices", passed, gap, max_gap, sentence)
 
 
-def _gap(part: Slice, name: str, whole: float) -> float:
+def _yardstick(others: list[Slice], name: str, whole: float | None) -> float | None:
+    """What a slice is held against: an error against that of the whole, a score against the column's other slices.
+
+    A score of the whole also counts how well the column itself tells rows apart, which none of its slices can show.
+    """
+    if better(name) == "lower":
+        return whole
+    if not others:
+        return None
+    return sum(other.metrics[name] * other.rows for other in others) / sum(other.rows for other in others)
+
+
+def _gap(part: Slice, name: str, yardstick: float) -> float:
     """How much worse a slice is: the difference of a score, the relative excess of an error."""
     value = part.metrics[name]
     if better(name) == "higher":
-        return whole - value
-    if whole == 0:
+        return yardstick - value
+    if yardstick == 0:
         return 0.0 if value == 0 else float("inf")
-    return value / whole - 1
+    return value / yardstick - 1
 
 
 def _undefined(label: str, name: str, evaluation: Evaluation) -> Check:
