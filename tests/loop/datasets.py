@@ -59,12 +59,12 @@ def _nasty(folder: Path) -> Path:
             "tariff's name": tariff,
             "street": [f"{name} {number}" for name, number in zip(streets, numbers, strict=True)],
             "since": pd.to_datetime("2015-01-01") + pd.to_timedelta(random.integers(0, 3000, rows), unit="D"),
-            "paperless": random.choice(["yes", "no"], rows),
+            "paperless [/no]": random.choice(["yes", "no"], rows),
             "日照": np.where(random.random(rows) < 0.15, np.nan, random.normal(5, 2, rows).round(2)),
             "country": "DE",
         }
     )
-    logit = (frame["größe (m²)"] - 120) / 40 + (tariff == "Basis") * 1.5 - (frame["paperless"] == "yes")
+    logit = (frame["größe (m²)"] - 120) / 40 + (tariff == "Basis") * 1.5 - (frame["paperless [/no]"] == "yes")
     frame["left?"] = np.where(random.random(rows) < 1 / (1 + np.exp(-logit)), "yes", "no")
     frame.loc[random.random(rows) < 0.05, "tariff's name"] = None
     path = folder / "Kunden Übersicht.csv"
@@ -92,6 +92,25 @@ def _machines(folder: Path) -> Path:
     return path
 
 
+def _survey(folder: Path) -> Path:
+    """No number at all, and one column that nearly decides by itself."""
+    random = np.random.default_rng(13)
+    rows = 1200
+    frame = pd.DataFrame(
+        {
+            "visit": random.choice(["daily", "weekly", "rarely"], rows),
+            "member": random.random(rows) < 0.4,
+            "channel": random.choice(["shop", "web"], rows, p=[0.7, 0.3]),
+        }
+    )
+    rating = frame["visit"].map({"daily": "fond", "weekly": "content", "rarely": "cool"})
+    swayed = random.random(rows) < np.where(frame["member"], 0.05, 0.25)
+    frame["rating"] = np.where(swayed, random.choice(["fond", "content", "cool"], rows), rating)
+    path = folder / "survey.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
 DATA = {
     "breast-cancer": _toy("breast_cancer"),
     "wine": _toy("wine"),
@@ -99,5 +118,6 @@ DATA = {
     "diabetes": _toy("diabetes"),
     "california": Brought(_california, ["--target", "MedHouseVal"]),
     "nasty": Brought(_nasty, ["--target", "left?", "--name", "churn"]),
+    "survey": Brought(_survey, ["--target", "rating"]),
     "machines": Brought(_machines, ["--target", "state", "--time", "when", "--entity", "machine"]),
 }

@@ -1,5 +1,7 @@
 """What the loop plays with: the project's own data, divided into a past, a future, broken rows and drifted traffic."""
 
+import bisect
+import itertools
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 40_000
 """The newest rows the loop uses; it shows that everything works, not how large it can be."""
 MIN_ROWS = 60
-MIN_DRIFTED = 10
+MIN_DRIFTED = 3
 
 
 @dataclass(frozen=True)
@@ -141,33 +143,41 @@ def sample(rows: "pa.Table", count: int, seed: int) -> "pa.Table":
 def drifted(contract: Contract, rows: "pa.Table", reference: "pa.Table") -> tuple["pa.Table", str]:
     """The `rows` at the far end of one column, and that column's name.
 
-    Real rows with real labels, yet drawn so that the column's distribution is no longer the `reference`'s: the upper
-    third of a number, or everything but the commonest value of a string. Raises ContractError when nothing varies.
+    Real rows with real labels, yet drawn so that the column's distribution is no longer the `reference`'s: about a
+    third of it, at the upper or lower end of a number or among the rarer values of a string. Raises ContractError when
+    nothing varies.
     """
-    best: tuple[float, str, Any] = (0.0, "", None)
+    best: tuple[float, str, list[bool]] = (0.4, "", [])
     for name, column in contract.fields.items():
         if column.ignore or column.type == "timestamp":
             continue
-        far = _far_end(reference[name].to_pylist(), is_number=column.type in ("number", "integer"))
-        chosen = [far(value) for value in rows[name].to_pylist()]
-        usual = [far(value) for value in reference[name].to_pylist()]
-        moved = 1 - sum(usual) / len(usual)
-        if sum(chosen) >= MIN_DRIFTED and moved > best[0]:
-            best = (moved, name, chosen)
-    if best[0] < 0.3:
+        usual, values = reference[name].to_pylist(), rows[name].to_pylist()
+        for far in _far_ends(usual, is_number=column.type in ("number", "integer")):
+            moved = 1 - sum(map(far, usual)) / len(usual)
+            chosen = [far(value) for value in values]
+            if sum(chosen) >= MIN_DRIFTED and moved > best[0]:
+                best = (moved, name, chosen)
+    if not best[1]:
         raise ContractError("contract.yaml: no column varies enough to play drifted traffic with; the loop needs one.")
     return rows.filter(best[2]), best[1]
 
 
-def _far_end(values: list[Any], is_number: bool) -> Callable[[Any], bool]:
-    known = [value for value in values if value is not None]
-    if not known:
-        return lambda value: False
+def _far_ends(values: list[Any], is_number: bool) -> list[Callable[[Any], bool]]:
+    """Whether a value lies at a number's upper end, at its lower one, or among the rarer values of a string."""
+    counts = Counter(value for value in values if value is not None and value == value)
+    if not counts:
+        return []
     if is_number:
-        threshold = sorted(known)[len(known) * 2 // 3]
-        return lambda value: value is not None and value >= threshold
-    commonest = Counter(known).most_common(1)[0][0]
-    return lambda value: value is not None and value != commonest
+        low, high = max(_third(counts, sorted(counts))), min(_third(counts, sorted(counts, reverse=True)))
+        return [lambda value: value is not None and value >= high, lambda value: value is not None and value <= low]
+    rare = set(_third(counts, sorted(counts, key=lambda value: (counts[value], str(value)))))
+    return [lambda value: value in rare]
+
+
+def _third(counts: Counter[Any], order: list[Any]) -> list[Any]:
+    """The first values in an order, with at most a third of the rows; at least one value."""
+    reached = list(itertools.accumulate(counts[value] for value in order))
+    return order[: max(1, bisect.bisect_right(reached, reached[-1] / 3))]
 
 
 def _divide(contract: Contract, rows: "pa.Table", most: int) -> tuple["np.ndarray", "np.ndarray"]:

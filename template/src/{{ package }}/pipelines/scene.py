@@ -95,4 +95,4 @@ def _shipped(scene: Scene) -> None:
 
 
 def failed(verdict: dict[str, Any]) -> str:
-    return "; ".join(check["sentence"] for check in verdict["checks"] if not check["passed"])
+    return " ".join(check["sentence"] for check in verdict["checks"] if not check["passed"])

@@ -15,6 +15,8 @@ from .scene import Evidence, Scene, expect, failed, hand_in, send
 from .steps import Context
 
 TRAFFIC = 400
+DRIFTED = 800
+"""So that what has moved outweighs the ordinary traffic in the monitors' window."""
 """Predictions per phase of traffic: enough for the drift monitor to judge."""
 
 
@@ -137,7 +139,7 @@ def drifted_traffic(scene: Scene) -> Evidence:
     """The world changes: rows from the far end of one column, with their labels. The monitors see it."""
     contract = scene.context.contract
     rows, scene.drift_column = drifted(contract, scene.stage.future, scene.stage.past)
-    sent = send(scene, sample(rows, TRAFFIC, seed=2))
+    sent = send(scene, sample(rows, DRIFTED, seed=2))
     labelled = hand_in(scene)
     report = run(scene.context, "monitor").output
     expect(report["alarm"], f"the monitors saw no drift although '{scene.drift_column}' moved.")
