@@ -26,6 +26,8 @@ MAX_ROWS = 40_000
 """The newest rows the loop uses; it shows that everything works, not how large it can be."""
 MIN_ROWS = 60
 MIN_DRIFTED = 3
+MOST_USUAL = 0.6
+"""Share of the known rows that drifted traffic may look like: with more, ordinary traffic beside it hides the drift."""
 
 
 @dataclass(frozen=True)
@@ -147,16 +149,16 @@ def drifted(contract: Contract, rows: "pa.Table", reference: "pa.Table") -> tupl
     third of it, at the upper or lower end of a number or among the rarer values of a string. Raises ContractError when
     nothing varies.
     """
-    best: tuple[float, str, list[bool]] = (0.4, "", [])
+    best: tuple[float, str, list[bool]] = (MOST_USUAL, "", [])
     for name, column in contract.fields.items():
         if column.ignore or column.type == "timestamp":
             continue
         usual, values = reference[name].to_pylist(), rows[name].to_pylist()
         for far in _far_ends(usual, is_number=column.type in ("number", "integer")):
-            moved = 1 - sum(map(far, usual)) / len(usual)
+            share = sum(map(far, usual)) / len(usual)
             chosen = [far(value) for value in values]
-            if sum(chosen) >= MIN_DRIFTED and moved > best[0]:
-                best = (moved, name, chosen)
+            if sum(chosen) >= MIN_DRIFTED and share < best[0]:
+                best = (share, name, chosen)
     if not best[1]:
         raise ContractError("contract.yaml: no column varies enough to play drifted traffic with; the loop needs one.")
     return rows.filter(best[2]), best[1]
