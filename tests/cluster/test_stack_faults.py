@@ -187,12 +187,12 @@ def test_a_pod_that_is_not_restricted_is_not_admitted(service: Lab) -> None:
 def test_a_store_that_does_not_let_us_in_is_one_sentence_and_what_ran_goes_on(service: Lab, another_store: str) -> None:
     """Its keys are not set, so that we come with our own."""
     settings = {"store": "s3://ml-store/departures", "storeEndpoint": f"http://{another_store}:7070"}
-    before = service.get("pods", "--selector", "app.kubernetes.io/name in (serving, store, tracking)")["items"]
+    running = ("pods", "--selector", "app.kubernetes.io/name in (serving, store, tracking)")
+    before = {each["metadata"]["uid"] for each in service.get(*running)["items"]}
     sentence = service.refused("up", **settings, outside=[f"{another_store}/32:7070"])
     assert "The store s3://ml-store/departures cannot be used: No user exists with the provided access key" in sentence
     assert "Check ML_STORE" in sentence
-    after = service.get("pods", "--selector", "app.kubernetes.io/name in (serving, store, tracking)")["items"]
-    assert {each["metadata"]["uid"] for each in before} == {each["metadata"]["uid"] for each in after}
+    assert {each["metadata"]["uid"] for each in service.get(*running)["items"]} == before
     with service.load(0) as load:
         assert load.ask([service.row]).status == 200
 
