@@ -23,6 +23,8 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 990, 14, 190
 GROUPS = 40
 NAMES = 7
 """Categories or classes shown by name; the others together."""
+LETTER = 7
+"""Width of a label per character, in units of a histogram; a wide font's."""
 
 
 def bars(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -158,8 +160,13 @@ def _numbers(name: str, numbers: Numbers, values: Floats) -> dict[str, Any]:
         }
         for i, label in enumerate(labels)
     ]
-    ticks = [{"x": round(4 + place * step, 1), "label": label} for place, label in marks]
-    return {"name": name, "bins": bins, "half": round(step * 0.42, 1), "marks": ticks}
+    ticks: list[dict[str, Any]] = []
+    for place, label in reversed(marks):
+        x = round(4 + place * step, 1)
+        # Labels stand around their marks; one that would touch the next to its right is left out.
+        if not ticks or ticks[-1]["x"] - x > LETTER * (len(label) + len(ticks[-1]["label"]) + 1) / 2:
+            ticks.append({"x": x, "label": label})
+    return {"name": name, "bins": bins, "half": round(step * 0.42, 1), "marks": ticks[::-1]}
 
 
 def _bins(edges: list[float]) -> tuple[list[str], list[tuple[float, str]]]:
