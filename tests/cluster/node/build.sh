@@ -8,7 +8,7 @@ build() {
   go_build pause pause . 0
   go_build versitygw s3 github.com/versity/versitygw/cmd/versitygw 2
   kubernetes
-  go_build coredns dns github.com/coredns/coredns 3
+  go_build coredns dns . 2
   go_build metrics-server metrics sigs.k8s.io/metrics-server/cmd/metrics-server 3
   local name
   for name in pause coredns metrics-server versitygw; do image "$name"; done
