@@ -144,7 +144,7 @@ def _profiles(loaded: Loaded, target: str) -> tuple[dict[str, Profile], list[Fin
             f"The target '{target}' is {loaded.rows[target].type} in the source; it needs plain values."
         )
     chosen = columns[target]
-    if chosen.type == "number" and chosen.is_whole and chosen.distinct <= CLASSES:
+    if chosen.type == "number" and _may_be_classes(chosen):
         columns[target] = profile(target, loaded.rows[target], loaded.is_text, "integer") or chosen
     return columns, out
 
@@ -161,15 +161,25 @@ def _task(target: Profile, shown: str, wanted: str | None) -> Task:
     are_classes = target.type in ("string", "boolean")
     if wanted == "regression" and are_classes:
         raise ContractError(f"--task regression: the target '{target.name}' holds {target.why}, not numbers.")
-    are_few = target.type == "integer" and target.distinct <= CLASSES
+    are_few = target.type == "integer" and _may_be_classes(target)
     inferred: Task = "classification" if are_classes or are_few else "regression"
     task: Task = inferred if wanted is None else "regression" if wanted == "regression" else "classification"
-    if task == "classification" and target.distinct > min(MOST_CLASSES, max(2, target.present // 2)):
+    if task == "classification" and target.distinct > _most_classes(target):
         raise ContractError(
             f"{shown}: the target '{target.name}' has {target.distinct:,} different values in {target.present:,} rows, "
-            "too many for classes; choose another column, or --task regression if they are amounts."
+            f"too many for classes; choose another column{'' if are_classes else ', or --task regression'}."
         )
     return task
+
+
+def _may_be_classes(target: Profile) -> bool:
+    """Whether numbers are few enough, for themselves and for their rows, to be taken for classes."""
+    return target.is_whole and target.distinct <= min(CLASSES, _most_classes(target))
+
+
+def _most_classes(target: Profile) -> int:
+    """So many values can be told apart: each has two rows on average."""
+    return min(MOST_CLASSES, max(2, target.present // 2))
 
 
 def _with_limit(contract: Contract, loaded: Loaded, note: str) -> tuple[Contract, str]:
