@@ -15,9 +15,10 @@ from .scene import Evidence, Scene, expect, failed, hand_in, send
 from .steps import Context
 
 TRAFFIC = 400
+"""Predictions per phase of traffic: enough for the drift monitor to judge."""
+
 DRIFTED = 800
 """So that what has moved outweighs the ordinary traffic in the monitors' window."""
-"""Predictions per phase of traffic: enough for the drift monitor to judge."""
 
 
 def scenes() -> Iterator[Callable[[Scene], Evidence]]:
@@ -73,14 +74,17 @@ def train(scene: Scene) -> Evidence:
     outputs = chain(scene.context, "features", "train")
     made: Evidence = outputs["train"]
     metric = deciding(made["metrics"])
-    return made | {str(metric): made["metrics"].get(metric), "baseline_gave": made["baseline"].get(metric)}
+    score, baseline = made["metrics"].get(metric), made["baseline"].get(metric)
+    return made | {f"{metric}_on_validation_rows": score, "baseline_gave": baseline}
 
 
 def gate_accepts(scene: Scene) -> Evidence:
     """The first model meets the thresholds and beats the baseline."""
-    verdict = chain(scene.context, "evaluate", "gate")["gate"]
+    outputs = chain(scene.context, "evaluate", "gate")
+    verdict: Evidence = outputs["gate"]
     expect(verdict["accepted"], f"the gate rejected the first model: {failed(verdict)}")
-    return verdict  # type: ignore[no-any-return]
+    metric = outputs["evaluate"]["metric"]
+    return verdict | {f"{metric}_on_test_rows": outputs["evaluate"]["metrics"].get(metric)}
 
 
 def promote_live(scene: Scene) -> Evidence:
