@@ -38,6 +38,9 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     if len(rows) < MIN_LABELS:
         sentence = f"{len(rows)} labelled predictions; {MIN_LABELS} are needed to judge"
         return Finding("performance", metric, "few", sentence)
+    if broken := int(np.count_nonzero(~np.isfinite(rows.predictions).all(axis=1))):
+        sentence = f"{broken} of {len(rows):,} labelled predictions are no numbers; look at the model"
+        return Finding("performance", metric, "error", sentence)
     if metric not in found:
         sentence = f"{metric} is not defined on these {len(rows)} labels (does every class occur?)"
         return Finding("performance", metric, "few", sentence)

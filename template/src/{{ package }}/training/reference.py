@@ -61,7 +61,7 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def numbers(values: ArrayLike) -> Numbers:
-    """The histogram of numbers: at most 10 bins of about equal counts, or one bin for each of a few distinct values."""
+    """The histogram of numbers: 10 bins of about equal counts, one for each value that is among few or very common."""
     array = np.asarray(values, dtype=np.float64)
     present = array[np.isfinite(array)]
     distinct = np.unique(present)
@@ -71,8 +71,10 @@ def numbers(values: ArrayLike) -> Numbers:
             top = distinct[-1:] + MARGIN * np.abs(distinct[-1:])
             found = np.append(distinct - MARGIN * np.abs(distinct), np.nextafter(top, np.inf))
         else:
-            found = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
-            found -= MARGIN * np.abs(found)
+            cuts, times = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]), return_counts=True)
+            # A value that fills whole bins gets one for itself: else a column of mostly zeros would notice nothing.
+            tops = cuts[times > 1]
+            found = np.union1d(cuts - MARGIN * np.abs(cuts), np.nextafter(tops + MARGIN * np.abs(tops), np.inf))
     edges = found[np.isfinite(found)].tolist()
     low, high = (float(distinct[0]), float(distinct[-1])) if len(distinct) else (None, None)
     return Numbers(edges, Numbers(edges, []).bin(array).tolist(), low, high)
