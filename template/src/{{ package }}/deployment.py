@@ -65,7 +65,7 @@ def _decode(store: Store, model: str, raw: bytes | None) -> Deployment | None:
         return None
     try:
         return msgspec.json.decode(raw, type=Deployment)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise IntegrityError(
             f"{store.uri(key(model))} is not a deployment: {error}. Delete it and promote a version again."
         ) from None

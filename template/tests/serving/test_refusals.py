@@ -127,6 +127,40 @@ def test_what_is_not_a_number_is_refused_by_name(value: str, service: InProcess)
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "row"),
+    [
+        ("/invocations", '{"dataframe_records": [{"seats": 1}, {"seats": 1, "breite \\u00e4\\"": NaN}]}', 1),
+        ("/invocations", '{"dataframe_split": {"columns": ["seats", "breite ä\\""], "data": [[1, NaN]]}}', 0),
+        ("/invocations", '{"inputs": {"seats": [1, 2, 3], "breite ä\\"": [1, 2, NaN]}}', 2),
+        ("/v2/models/departures/infer", '{"inputs": [{"name": "breite ä\\"", "data": [1, NaN]}]}', 1),
+        ("/v2/models/departures/infer", '{"inputs": [{"name": "breite ä\\"", "data": [[1], [NaN]]}]}', 1),
+    ],
+)
+def test_in_every_form_what_is_not_a_number_is_refused_by_name_and_row(
+    path: str, body: str, row: int, service: InProcess
+) -> None:
+    answer = service.post(path, content=body.encode())
+    assert answer.status_code == 400
+    assert (answer.json()["field"], answer.json()["row"]) == ('breite ä"', row)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/invocations", {"dataframe_split": {"columns": ["a"], "data": [[1]] * 51}}),
+        ("/invocations", {"inputs": {"a": [1] * 51}}),
+        ("/v2/models/departures/infer", {"inputs": [{"name": "a", "data": [1] * 51}]}),
+    ],
+)
+def test_too_many_rows_are_refused_before_anything_is_made_of_them(
+    path: str, body: dict[str, Any], service: InProcess
+) -> None:
+    answer = service.post(path, json=body)
+    # They would be refused for their unknown column otherwise.
+    assert (answer.status_code, answer.json()["error"][:24]) == (413, "51 rows are more than 50")
+
+
+@pytest.mark.parametrize(
     ("body", "status", "said"),
     [
         ({}, 422, "Give the rows in one of dataframe_records, dataframe_split, instances or inputs."),
@@ -144,6 +178,7 @@ def test_what_is_not_a_number_is_refused_by_name(value: str, service: InProcess)
             "dataframe_split has 1 columns but a row of 2",
         ),
         ({"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, 422, "dataframe_split names a column twice"),
+        ({"inputs": {"distance": "x"}}, 422, "'distance' should be a list"),
         ({"inputs": {"distance": [1, 2], "seats": [1]}}, 422, "'seats' has 1 values where others have 2."),
     ],
 )

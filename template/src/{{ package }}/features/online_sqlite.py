@@ -67,17 +67,27 @@ class SqliteStore:
         return found
 
     def _connection(self) -> sqlite3.Connection | None:
-        """This thread's connection; None while there is nothing to read."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None and self.path.exists():
-            with self._failing():
-                connection = sqlite3.connect(
-                    self.path, timeout=30, isolation_level=None, check_same_thread=False, factory=Reader
-                )
-                if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'materialized'").fetchone() is None:
-                    return None
-            self._local.connection = connection
+        """This thread's connection to the file that is there now; None while there is nothing to read."""
+        held: tuple[sqlite3.Connection | None, object] = getattr(self._local, "held", (None, None))
+        file = self._file()
+        if file is None or file == held[1]:
+            return held[0] if file else None
+        with self._failing():
+            connection = sqlite3.connect(
+                self.path, timeout=30, isolation_level=None, check_same_thread=False, factory=Reader
+            )
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'materialized'").fetchone() is None:
+                return None
+        self._local.held = connection, file
         return connection
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file it is: a new one under the same name differs."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

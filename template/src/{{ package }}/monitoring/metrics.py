@@ -1,9 +1,9 @@
 """Names of the monitors' metrics, shared by the code, the alert rules and the dashboard; and their Prometheus text."""
 
 from collections import Counter
-from os import getpid
-from pathlib import Path
 
+from ..serving.metrics import monitored
+from ..store import Store
 from .reports import Report
 
 DRIFT_PSI = "ml_monitor_drift_psi"
@@ -32,12 +32,9 @@ HELP = {
 VALUES = {"drift": DRIFT_PSI, "quality": QUALITY, "performance": PERFORMANCE_DROP}
 
 
-def write(report: Report, path: Path) -> None:
-    """Write the report's numbers for the node exporter's textfile collector, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{getpid()}")
-    draft.write_text(render(report), "utf-8")
-    draft.replace(path)
+def write(store: Store, report: Report) -> None:
+    """Leave the report's numbers where services show them: the monitors end before anybody could ask."""
+    store.write(monitored(report.model), render(report).encode())
 
 
 def render(report: Report) -> str:

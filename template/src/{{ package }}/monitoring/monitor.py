@@ -30,7 +30,7 @@ T = TypeVar("T")
 def monitor(
     contract: Contract, store: Store, settings: Settings, gates: "Gates", now: datetime | None = None
 ) -> Report:
-    """Look, write the metrics under home, and keep the report in the store.
+    """Look, and keep report and metrics in the store.
 
     A monitor that fails does not stop the others; its failure is a finding of its own, and an alarm.
     """
@@ -46,9 +46,8 @@ def monitor(
         findings=findings,
         **found,  # type: ignore[arg-type]
     )
-    # First what does not need the store, which may be what fails.
-    metrics.write(report, settings.home / "metrics" / "monitor.prom")
     save(store, report)
+    metrics.write(store, report)
     return report
 
 

@@ -26,20 +26,21 @@ log = structlog.get_logger()
 
 
 class Application:
-    """What uvicorn runs. `look` and `ship` are what its threads do between `start` and `stop`."""
+    """What uvicorn runs. Between `start` and `stop` its threads follow the pointer and the keys, and ship captures."""
 
     def __init__(self, contract: Contract, settings: Settings) -> None:
         """Raises ProjectError when the store cannot be used, or others could ask without a key."""
         self.metrics = Metrics()
         self.guard = Guard(settings)
-        store = Store(settings.store_root)
-        self.spool = Spool(settings.home / "spool", store, contract.name, self.metrics)
-        self.models = Models(contract.name, settings, store, self.metrics)
+        self.store = Store(settings.store_root)
+        self.spool = Spool(settings.home / "spool", self.store, contract.name, self.metrics)
+        self.models = Models(contract.name, settings, self.store, self.metrics)
         self.shadow = Shadow(self.spool, self.metrics)
         self._hot = Hot(settings, self.models, self.spool, self.shadow, self.guard, self.metrics)
-        self._rest = _rest(contract, self.models, self.metrics)
+        self._rest = _rest(contract, self.models, self.metrics, self.store)
         self._threads = [
-            Repeated("pointer", settings.poll_seconds, self.look, self._failed),
+            Repeated("pointer", settings.poll_seconds, self.models.turn, self._failed),
+            Repeated("keys", settings.poll_seconds, self.guard.refresh, self._failed),
             Repeated("captures", settings.poll_seconds, self.spool.ship, self._failed),
         ]
 
@@ -52,11 +53,6 @@ class Application:
             else:
                 await self._other(scope, receive, send)
 
-    def look(self) -> None:
-        """Take in changed keys and a moved pointer."""
-        self.models.turn()
-        self.guard.refresh()
-
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
@@ -66,9 +62,13 @@ class Application:
         self.shadow.stop()
         for thread in self._threads:
             thread.stop()
-        self.spool.ship()
+        self.spool.ship(at_once=True)
+        log.info("stopped", model=self.models.name)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            # Probes ask so; the server leaves the body out.
+            scope = {**scope, "method": "GET"}
         try:
             if scope["path"] not in health.OPEN:
                 self.guard.check(dict(scope["headers"]))
@@ -89,9 +89,9 @@ class Application:
         log.error("failed", thread=thread, error=f"{type(error).__name__}: {error}")
 
 
-def _rest(contract: Contract, models: Models, metrics: Metrics) -> FastAPI:
+def _rest(contract: Contract, models: Models, metrics: Metrics, store: Store) -> FastAPI:
     app = FastAPI(title=contract.name, summary=f"Predicts {contract.target}.", version="1")
-    app.include_router(health.router(models, metrics))
+    app.include_router(health.router(models, metrics, store))
     app.include_router(metadata.router(models))
     documents.add(app, contract)
 

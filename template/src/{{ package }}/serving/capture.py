@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import StoreError
+from ..errors import ProjectError, StoreError
 from ..store import Store
 from .decode import Row
 from .metrics import Metrics
@@ -51,12 +51,15 @@ class Spool:
     """The spool folder, shared with other processes; each holds a lock on the file it writes."""
 
     def __init__(self, folder: Path, store: Store, model: str, metrics: Metrics) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ProjectError(f"{folder} cannot be made: {error.strerror}. Captures need it; see ML_HOME.") from None
         self._folder, self._store, self._model, self._metrics = folder, store, model, metrics
         self._lock = threading.Lock()
         self._file: int | None = None
         self._path = folder
-        self._open_bytes = self._ended_bytes = 0
+        self._open_bytes = self._open_lines = self._ended_bytes = 0
         self._retry_at = 0.0
 
     def append(self, data: bytes) -> None:
@@ -76,15 +79,19 @@ class Spool:
                 self._metrics.captures_dropped += count
                 self._end()
                 return
+            self._open_lines += count
             self._metrics.captures += count
 
-    def ship(self) -> None:
-        """Move to the store what was captured so far. What cannot be moved waits, and the metric tells how much."""
+    def ship(self, at_once: bool = False) -> None:
+        """Move to the store what was captured so far. What cannot be moved waits, and the metric tells how much.
+
+        at_once: even if the store has just failed.
+        """
         with self._lock:
             self._end()
         self._adopt()
         waiting = sorted(self._folder.glob("*.jsonl"))
-        if time.monotonic() >= self._retry_at:
+        if at_once or time.monotonic() >= self._retry_at:
             waiting = self._moved(waiting)
         with self._lock:
             self._ended_bytes = sum(_size(path) for path in waiting)
@@ -106,22 +113,34 @@ class Spool:
     def _segment(self) -> int:
         """The file that is written, made when there is none."""
         if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._folder / f"{uuid.uuid4().hex}.open"
             # Under its final name only once it is locked: an unlocked one counts as left behind.
             draft = path.with_suffix(".new")
-            self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            draft.rename(path)
-            self._path = path
+            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                draft.rename(path)
+            except OSError:
+                os.close(file)
+                raise
+            self._file, self._path = file, path
         return self._file
 
     def _end(self) -> None:
-        if self._file is not None:
+        """End the open segment. One that somebody has deleted is counted as dropped."""
+        if self._file is None:
+            return
+        try:
             self._path.rename(self._path.with_suffix(".jsonl"))
-            os.close(self._file)
-            self._file = None
             self._ended_bytes += self._open_bytes
-            self._open_bytes = 0
+        except FileNotFoundError:
+            self._metrics.captures_dropped += self._open_lines
+        except OSError:
+            pass  # closed and so unlocked, it is adopted
+        os.close(self._file)
+        self._file = None
+        self._open_bytes = self._open_lines = 0
 
     def _adopt(self) -> None:
         """End the segments of processes that are gone: the system has freed their locks."""

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..schema import Schema
-from .forms import Infer, Split, from_columns, from_split, from_tensors
+from .forms import Infer, Split, bounded, from_columns, from_split, from_tensors
 from .members import Member, members
 from .refusal import SHOWN, Refusal, not_json, translated, wanted
 
@@ -42,15 +42,15 @@ class Decoder:
             raise Refusal(422, "Give the rows in one of dataframe_records, dataframe_split, instances or inputs.")
         (rows,) = given
         if rows is asked.dataframe_split:
-            return self._converted(from_split(rows))
+            return self._converted(from_split(rows, self._max_rows))
         if rows is asked.inputs:
-            return self._converted(from_columns(rows))
+            return self._converted(from_columns(rows, self._max_rows))
         return self._converted(rows) if self._keys else self._checked(rows)
 
     def infer(self, body: bytes) -> tuple[list[Row], str | None]:
         """An Open Inference request: its rows, and its id."""
         asked: Infer = self._guarded(lambda: self._infer.decode(body), body)
-        return self._converted(from_tensors(asked)), asked.id
+        return self._converted(from_tensors(asked, self._max_rows)), asked.id
 
     def written(self, row: Row) -> bytes:
         """A row as a JSON object: the fields it was given, and those filled in since."""
@@ -69,8 +69,7 @@ class Decoder:
         """What types cannot say. Turns times into datetimes in UTC."""
         if not rows:
             raise Refusal(422, "There is no row to predict for.")
-        if len(rows) > self._max_rows:
-            raise Refusal(413, f"{len(rows)} rows are more than {self._max_rows}; send them in several requests.")
+        bounded(len(rows), self._max_rows)
         for attribute, name in self._times:
             for place, row in enumerate(rows):
                 text = getattr(row, attribute)
@@ -97,7 +96,7 @@ class Decoder:
         except msgspec.ValidationError as error:
             # It stops at the first value of a wrong type, and what follows may not be JSON at all.
             if body is not None:
-                self._guarded(lambda: msgspec.json.decode(body, type=msgspec.Raw))
+                self._guarded(lambda: msgspec.json.decode(body, type=msgspec.Raw), body)
             raise translated(error, self._schema, self._names) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise not_json(error, body) from None
@@ -117,7 +116,7 @@ def _row(found: list[Member]) -> type:
 
 
 def _body(rows: Any) -> type:
-    forms = {"dataframe_records": rows, "instances": rows, "dataframe_split": Split, "inputs": dict[str, list[Any]]}
+    forms = {"dataframe_records": rows, "instances": rows, "dataframe_split": Split, "inputs": dict[str, Any]}
     given = [(name, kind | msgspec.UnsetType, msgspec.UNSET) for name, kind in forms.items()]
     also = [("params", Any, None), ("signature_name", Any, None)]
     return msgspec.defstruct("Body", [*given, *also], forbid_unknown_fields=True, gc=False)

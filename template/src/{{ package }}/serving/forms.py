@@ -38,7 +38,14 @@ class Infer(msgspec.Struct):
     outputs: list[Named] = []
 
 
-def from_split(split: Split) -> list[dict[str, Any]]:
+def bounded(rows: int, most: int) -> None:
+    """Before anything is made of the rows: as dictionaries they take a hundred times the room of their text."""
+    if rows > most:
+        raise Refusal(413, f"{rows} rows are more than {most}; send them in several requests.")
+
+
+def from_split(split: Split, max_rows: int) -> list[dict[str, Any]]:
+    bounded(len(split.data), max_rows)
     if len(set(split.columns)) < len(split.columns):
         raise Refusal(422, "dataframe_split names a column twice; give every column once.", "dataframe_split")
     for place, cells in enumerate(split.data):
@@ -48,15 +55,19 @@ def from_split(split: Split) -> list[dict[str, Any]]:
     return [dict(zip(split.columns, cells, strict=True)) for cells in split.data]
 
 
-def from_columns(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def from_columns(columns: dict[str, Any], max_rows: int) -> list[dict[str, Any]]:
+    for name, values in columns.items():
+        if not isinstance(values, list):
+            raise Refusal(422, f"'{name}' should be a list, one value for each row.", name)
     longest = max(map(len, columns.values()), default=0)
+    bounded(longest, max_rows)
     for name, values in columns.items():
         if len(values) != longest:
             raise Refusal(422, f"'{name}' has {len(values)} values where others have {longest}.", name)
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
-def from_tensors(asked: Infer) -> list[dict[str, Any]]:
+def from_tensors(asked: Infer, max_rows: int) -> list[dict[str, Any]]:
     for output in asked.outputs:
         if output.name != OUTPUT:
             said = f"There is no output '{output.name[:SHOWN]}'; the only one is '{OUTPUT}'."
@@ -64,7 +75,7 @@ def from_tensors(asked: Infer) -> list[dict[str, Any]]:
     columns = {tensor.name: _flat(tensor) for tensor in asked.inputs}
     if len(columns) < len(asked.inputs):
         raise Refusal(422, "Two inputs have the same name; give every column once.", "inputs")
-    return from_columns(columns)
+    return from_columns(columns, max_rows)
 
 
 def _flat(tensor: Tensor) -> list[Any]:

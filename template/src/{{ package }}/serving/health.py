@@ -6,7 +6,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from .metrics import Collector, Metrics
+from ..errors import StoreError
+from ..store import Store
+from .metrics import Collector, Metrics, monitored
 from .models import Live, Models
 from .scorer import Scorer
 
@@ -16,7 +18,7 @@ OPEN = frozenset({*READY, *ALIVE, "/health", "/version", "/metrics"})
 """Never ask for a key: probes and scrapers have none."""
 
 
-def router(models: Models, metrics: Metrics) -> APIRouter:
+def router(models: Models, metrics: Metrics, store: Store) -> APIRouter:
     found = APIRouter(tags=["operations"])
     registry = Collector(metrics, models).registry()
 
@@ -33,8 +35,13 @@ def router(models: Models, metrics: Metrics) -> APIRouter:
     async def version() -> dict[str, str | None]:
         return {"version": str(models.live.champion.version) if models.live else None}
 
-    async def prometheus() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    def prometheus() -> Response:
+        try:
+            watched = store.read(monitored(models.name)) or b""
+        except StoreError:
+            # Told already: the poll fails too.
+            watched = b""
+        return Response(generate_latest(registry) + watched, media_type=CONTENT_TYPE_LATEST)
 
     for path in READY:
         found.get(path, summary="200 when a model answers, else 503")(ready)
@@ -42,7 +49,7 @@ def router(models: Models, metrics: Metrics) -> APIRouter:
         found.get(path, summary="200 as long as the process runs")(alive)
     found.get("/health", summary="What answers, by which engine and why, since when; and what is wrong")(health)
     found.get("/version", summary="The champion's version")(version)
-    found.get("/metrics", summary="Prometheus metrics")(prometheus)
+    found.get("/metrics", summary="Prometheus metrics, the monitors' among them")(prometheus)
     return found
 
 

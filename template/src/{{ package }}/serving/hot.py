@@ -22,7 +22,7 @@ from .models import Live, Models
 from .protocols import Answer, Asked, asked
 from .refusal import Refusal
 from .scorer import Floats, Scorer
-from .shadow import Shadow
+from .shadow import Shadow, Work
 
 REQUEST_ID = re.compile(rb"[!#-.0-\[\]-~]{1,128}")
 """Printable, and neither a blank, a slash nor what JSON escapes."""
@@ -63,7 +63,6 @@ class Hot:
     async def answer(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request and count it."""
         started = time.perf_counter()
-        self._metrics.in_flight += 1
         status, body, then = 500, b"", None
         try:
             body, then = await self._answer(asked, scope, receive)
@@ -77,7 +76,6 @@ class Hot:
             status = 499
             return
         finally:
-            self._metrics.in_flight -= 1
             self._metrics.answered(asked.protocol.route, status, time.perf_counter() - started)
         await reply(send, status, body)
         if then:
@@ -89,22 +87,26 @@ class Hot:
         self._guard.check(headers)
         if scope["method"] != "POST":
             raise Refusal(405, "Predictions are asked for with POST.")
-        if self._metrics.in_flight > self._settings.max_queue:
-            raise Refusal(503, f"More than {self._settings.max_queue} requests are waiting; try again in a moment.")
         if asked.model is not None and asked.model != self._models.name:
             raise Refusal(404, f"There is no model '{asked.model}' here, only '{self._models.name}'.")
         if self._models.live is None:
             raise Refusal(503, "No model answers yet; promote one with: ml run promote.")
         body = await read(headers, receive, self._settings.max_body_bytes)
-        # After the body: a slow client gets the model of the moment its request is whole.
+        # After the body: a slow client takes no place in the queue, and gets the model of when its request is whole.
         live = self._models.live
         request = Request(asked, live, body, self._request_id(headers))
-        scorer, answer = await self._scored(request)
+        if self._metrics.in_flight >= self._settings.max_queue:
+            raise Refusal(503, f"More than {self._settings.max_queue} requests are waiting; try again in a moment.")
+        self._metrics.in_flight += 1
+        try:
+            scorer, answer = await self._scored(request)
+        finally:
+            self._metrics.in_flight -= 1
         then = partial(self._watch, live.shadow, request) if live.shadow and scorer is live.champion else None
         return asked.protocol.write(self._models.name, answer), then
 
     def _watch(self, shadow: Scorer, request: Request) -> None:
-        self._shadow.watch(shadow, lambda: _rows(shadow, request)[0], request.id)
+        self._shadow.watch(Work(shadow, lambda: _rows(shadow, request)[0], request.id, len(request.body)))
 
     async def _scored(self, request: Request) -> tuple[Scorer, Answer]:
         """Who answered, and what. When a challenger that got its share of requests fails, the champion answers."""

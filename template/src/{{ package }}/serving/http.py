@@ -1,5 +1,6 @@
 """HTTP without a framework: headers and bodies of requests, and whole responses."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -16,6 +17,10 @@ ALSO = {
     503: [(b"retry-after", b"1")],
 }
 """Headers that belong to a status."""
+SECONDS = 30.0
+"""Time a client has to send a body."""
+DIGITS = 18
+"""No length has more of them."""
 
 
 class Gone(Exception):
@@ -23,10 +28,18 @@ class Gone(Exception):
 
 
 async def read(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The body of a request. Raises Refusal as soon as it is known to be too large; the rest is never kept."""
-    declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
+    """The body of a request. Raises Refusal as soon as it is known to be too large, or too slow; it is not kept."""
+    declared = headers.get(b"content-length", b"").lstrip(b"0")
+    if declared.isdigit() and (len(declared) > DIGITS or int(declared) > limit):
         raise _too_large(limit)
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _body(receive, limit)
+    except TimeoutError:
+        raise Refusal(408, f"The body did not come within {SECONDS:g} seconds.") from None
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
     body = b""
     parts: list[bytes] = []
     size = 0

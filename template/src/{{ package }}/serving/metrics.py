@@ -1,5 +1,6 @@
 """The service's metrics: plain counters on the hot path, made into Prometheus metrics when somebody asks."""
 
+import threading
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -48,6 +49,11 @@ HELP = {
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
+def monitored(model: str) -> str:
+    """Where in the store the monitors leave their metrics, for services to show."""
+    return f"monitoring/{model}.prom"
+
+
 class Metrics:
     """Counts since the start of the process."""
 
@@ -59,6 +65,7 @@ class Metrics:
         self.in_flight = 0
         self.switches = self.refused = self.poll_failed = self.challenger_failed = 0
         self.captures = self.captures_dropped = self.captures_waiting = 0
+        self._lock = threading.Lock()
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         key = (route, status)
@@ -68,7 +75,9 @@ class Metrics:
 
     def predicted(self, role: str, version: int, rows: int) -> None:
         key = (role, version)
-        self.rows[key] = self.rows.get(key, 0) + rows
+        # From several threads; everything else is counted in one.
+        with self._lock:
+            self.rows[key] = self.rows.get(key, 0) + rows
 
 
 class Collector:

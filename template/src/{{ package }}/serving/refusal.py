@@ -1,6 +1,9 @@
 """Requests the service refuses: one sentence that names the field and the row."""
 
+import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -8,7 +11,8 @@ from ..schema import Field, Schema
 
 AT = re.compile(r"^(?:\.(?:dataframe_records|instances))?\[(?P<row>\d+)\](?:\.(?P<field>.*))?$", re.DOTALL)
 OBJECT = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
-NOT_A_NUMBER = re.compile(rb'"(?P<name>[^"\\]*)"\s*:\s*(?P<value>NaN|-?Infinity)\b')
+SEARCHED = 2**20
+"""Bytes up to which a body is searched for what is no number: read like that it takes much room."""
 SHOWN = 40
 """Characters of a refused text that a sentence repeats."""
 LISTED = 20
@@ -35,13 +39,41 @@ class Refusal(Exception):
         return msgspec.json.encode({key: value for key, value in found.items() if value is not None})
 
 
+class Constant(str):
+    """NaN, Infinity or -Infinity: JSON lacks them, yet many clients send them."""
+
+
 def not_json(error: Exception, body: bytes | None) -> Refusal:
-    """A body that is not JSON. Where NaN or Infinity, which JSON lacks, stands for a value, its field is named."""
-    found = NOT_A_NUMBER.search(body or b"")
-    if found is None:
+    """A body that is not JSON. Where that is because of NaN or Infinity, their field and row are named."""
+    try:
+        document = json.loads((body or b"")[:SEARCHED], parse_constant=Constant)
+        path, value = next(_constants(document, ()))
+        name, row = _place(document, path)
+    except (ValueError, LookupError, TypeError, RecursionError, StopIteration):
         return Refusal(400, f"The body is not JSON: {error}.")
-    name = found["name"].decode("utf-8", "replace")
-    return Refusal(400, f"'{name}' is {found['value'].decode()}, which is not JSON; give a number, or null.", name)
+    return Refusal(400, f"'{name[:SHOWN]}' is {value}, which is not JSON; give a number, or null.", name[:SHOWN], row)
+
+
+def _constants(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Constant]]:
+    if isinstance(value, Constant):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _constants(part, (*path, key))
+
+
+def _place(document: Any, path: tuple[Any, ...]) -> tuple[str, int | None]:
+    """Field and row of a value, in any of the forms rows come in."""
+    match path:
+        case ("dataframe_split", "data", row, column):
+            return str(document["dataframe_split"]["columns"][column]), row
+        case ("inputs", int(place), "data", row, *_):
+            return str(document["inputs"][place]["name"]), row
+        case ("inputs", str(name), row, *_):
+            return name, row
+        case (_, int(row), str(name), *_):
+            return name, row
+    return next(str(key) for key in reversed(path) if isinstance(key, str)), None
 
 
 def translated(error: msgspec.ValidationError, schema: Schema, names: dict[str, str]) -> Refusal:
@@ -90,12 +122,13 @@ def wanted(field: Field) -> str:
 
 
 def _unknown(name: str, row: int | None, schema: Schema) -> Refusal:
+    shown = name[:SHOWN]
     if row is None:
-        return Refusal(422, f"'{name[:SHOWN]}' is no part of such a request.", name)
+        return Refusal(422, f"'{shown}' is no part of such a request.", shown)
     if name == schema.target:
         return Refusal(422, f"'{name}' is what the model predicts; leave it out.", name, row)
     known = _listed([field.name for field in schema.fields if field.used])
-    return Refusal(422, f"'{name[:SHOWN]}' is no field of this model; it takes {known}.", name, row)
+    return Refusal(422, f"'{shown}' is no field of this model; it takes {known}.", shown, row)
 
 
 def _listed(names: list[str]) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import IntegrityError, ProjectError
 from ..features.encode import inputs_of
 from ..features.online import OnlineStore, lookup
+from ..features.online_sqlite import SqliteStore
 from ..schema import MISSING, Schema, calendar_values
 from ..training import bundle
 from ..training.engine import Engine, OnnxEngine, load
@@ -34,7 +35,7 @@ class Scorer:
         self.engine_reason = manifest.engine_reason
         try:
             self.schema = msgspec.json.decode((folder / "schema.json").read_bytes(), type=Schema)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise IntegrityError(f"{folder / 'schema.json'} is no schema: {error}. Train again.") from None
         self.engine: Engine = load(folder, self.schema, manifest.engine)
         self.decoder = Decoder(self.schema, max_rows)
@@ -111,8 +112,8 @@ class Scorer:
 
     @property
     def is_quick(self) -> bool:
-        """Whether a few rows may be scored in the event loop itself."""
-        return isinstance(self.engine, OnnxEngine)
+        """Whether a few rows may be scored in the event loop itself: a server that is asked may keep it waiting."""
+        return isinstance(self.engine, OnnxEngine) and (not self.schema.views or isinstance(self._online, SqliteStore))
 
 
 def _packer(engine: Engine) -> Callable[[Floats, list[Cells]], Floats]:

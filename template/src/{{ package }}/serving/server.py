@@ -24,6 +24,7 @@ def serve(settings: Settings, contract: Contract) -> None:
     import uvicorn
 
     from .app import Application
+    from .connection import Connection
 
     log_as_json()
     app = Application(contract, settings)
@@ -31,7 +32,7 @@ def serve(settings: Settings, contract: Contract) -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -46,7 +47,6 @@ def serve(settings: Settings, contract: Contract) -> None:
     host, port = listening.getsockname()[:2]
     log.info("serving", model=contract.name, url=f"http://{host}:{port}", keys=app.guard.asks)
     uvicorn.Server(config).run(sockets=[listening])
-    log.info("stopped", model=contract.name)
 
 
 def log_as_json() -> None:

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -11,11 +12,19 @@ from .decode import Row
 from .metrics import Metrics
 from .scorer import Scorer
 
-WAITING = 1000
-"""Requests that may wait for the shadow; when it is too slow, further ones go unwatched and are counted."""
+WAITING, WAITING_BYTES = 1000, 64 * 2**20
+"""Requests, and bytes of them, that may wait for the shadow; further ones go unwatched and are counted."""
 
 log = structlog.get_logger()
-Work = tuple[Scorer, Callable[[], list[Row]], str]
+
+
+class Work(NamedTuple):
+    """rows: decodes the request by the challenger's own schema; size: bytes that it holds on to."""
+
+    scorer: Scorer
+    rows: Callable[[], list[Row]]
+    request_id: str
+    size: int
 
 
 class Shadow:
@@ -26,14 +35,19 @@ class Shadow:
         self._work: queue.Queue[Work | None] = queue.Queue(WAITING)
         self._thread: threading.Thread | None = None
         self._said = ""
+        self._put = self._done = 0
 
-    def watch(self, scorer: Scorer, rows: Callable[[], list[Row]], request_id: str) -> None:
-        """Score and capture later. rows: decodes the request by the challenger's own schema."""
+    def watch(self, work: Work) -> None:
+        """Score and capture later."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
             self._thread.start()
         try:
-            self._work.put_nowait((scorer, rows, request_id))
+            # Each is written by one thread only, so that no lock is needed.
+            if self._put - self._done + work.size > WAITING_BYTES:
+                raise queue.Full
+            self._work.put_nowait(work)
+            self._put += work.size
         except queue.Full:
             self._metrics.challenger_failed += 1
 
@@ -47,13 +61,13 @@ class Shadow:
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
             try:
-                self._score(*work)
+                self._score(work.scorer, work.rows(), work.request_id)
             except Exception as error:  # whatever is wrong with it, nobody asked the challenger
                 self._metrics.challenger_failed += 1
                 self._say(f"{type(error).__name__}: {error}")
+            self._done += work.size
 
-    def _score(self, scorer: Scorer, decode: Callable[[], list[Row]], request_id: str) -> None:
-        rows = decode()
+    def _score(self, scorer: Scorer, rows: list[Row], request_id: str) -> None:
         scorer.complete(rows)
         predictions = scorer.predict(rows)
         self._spool.append(lines(scorer, rows, request_id, predictions, "shadow", now()))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def read(folder: Path) -> Manifest:
     """A bundle's manifest, after holding every file against it. Raises IntegrityError naming what does not match."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise IntegrityError(
             f"{folder / MANIFEST} is no bundle's manifest: {error}. Train and register again."
         ) from None
@@ -128,6 +129,8 @@ def _download(store: Store, model: str, digest: str, folder: Path) -> None:
         part = Path(work) / digest
         store.download(prefix(model, digest), part)
         read(part)
+        if folder.exists() and not (folder / MANIFEST).is_file():
+            shutil.rmtree(folder)
         try:
             os.rename(part, folder)
         except OSError:
