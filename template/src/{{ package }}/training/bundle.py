@@ -92,13 +92,14 @@ def prefix(model: str, digest: str) -> str:
 
 
 def publish(store: Store, folder: Path) -> Manifest:
-    """Copy a bundle into the store; the manifest goes last and makes it visible. One that is there is left as it is."""
+    """Copy a bundle into the store; the manifest goes last and makes it visible. What is there whole is left."""
     manifest = read(folder)
     place = prefix(manifest.model, manifest.digest)
-    if store.read(f"{place}/{MANIFEST}") is None:
-        for name in manifest.files:
+    for name, expected in manifest.files.items():
+        held = store.read(f"{place}/{name}")
+        if held is None or sha256(held) != expected:
             store.write(f"{place}/{name}", (folder / name).read_bytes())
-        store.create(f"{place}/{MANIFEST}", (folder / MANIFEST).read_bytes())
+    store.create(f"{place}/{MANIFEST}", (folder / MANIFEST).read_bytes())
     return manifest
 
 
