@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-SHARED = {"errors", "settings", "contract", "store", "tables", "schema", "deployment", "roles"}
+SHARED = {"address", "errors", "settings", "contract", "store", "tables", "schema", "deployment", "roles"}
 STATIONS = ["data", "features", "training", "registry", "serving", "monitoring", "pipelines", "commands", "cli"]
 
 

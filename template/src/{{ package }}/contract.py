@@ -3,11 +3,13 @@
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import quote
 
 import msgspec
 import yaml
 
+from .address import hidden
 from .errors import ContractError
 
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
@@ -32,7 +34,8 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from: a CSV or Parquet file (or folder, or glob), or a SQL address with a query.
 
-    `${NAME}` in the address is read from the environment, so that no password stands in the contract.
+    `${NAME}` in the address is read from the environment, so that no password stands in the contract. As a user or a
+    password, or as an option's value, what an address cannot hold is percent-encoded, unless it is already.
     """
 
     uri: str
@@ -48,11 +51,18 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             value = os.environ.get(match[1]) or _dotenv().get(match[1])
             if value is None:
                 raise ContractError(
-                    f"contract.yaml: {self.uri} needs the variable {match[1]}; set it in the environment or in .env."
+                    f"contract.yaml: {hidden(self.uri)} needs the variable {match[1]}; "
+                    "set it in the environment or in .env."
                 )
-            return value
+            before, after = self.uri[: match.start()], self.uri[match.end() :]
+            return _encoded(value) if "://" in before and ("@" in after or before.endswith("=")) else value
 
         return re.sub(r"\$\{(\w+)\}", variable, self.uri)
+
+
+def _encoded(value: str) -> str:
+    """Percent-encoded, but for what is already."""
+    return re.sub("%(?![0-9A-Fa-f]{2})", "%25", quote(value, safe="%"))
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -66,7 +76,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """The class whose probability a binary classifier answers; the last in order when not given."""
     slices: list[str] = []
     """Columns whose values are evaluated apart."""
-    quarantine_limit: float = 0.05
+    quarantine_limit: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
     """Share of new rows that may fail validation before the step fails."""
 
     @property
@@ -97,6 +107,8 @@ def load(path: Path) -> Contract:
         text = path.read_text(encoding="utf-8")
     except OSError:
         raise ContractError(f"{path} is missing; write one with: ml data init FILE --target COLUMN.") from None
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path} is not UTF-8: {error.reason}. Save it as UTF-8.") from None
     try:
         contract = msgspec.convert(yaml.safe_load(text), Contract)
     except yaml.YAMLError as error:
@@ -118,24 +130,28 @@ def check(contract: Contract, where: str) -> None:
     if not contract.sources:
         raise ContractError(f"{where}: sources is empty; name at least one source.")
     for name, source in contract.sources.items():
-        _check_source(source, f"{where}: sources.{name}")
+        _check_source(name, source, f"{where}: sources.{name}")
     if contract.target not in contract.examples.columns:
         raise ContractError(
             f"{where}: target '{contract.target}' is not a column of source '{contract.examples_name}'."
+        )
+    held = contract.examples.columns[contract.target].type
+    if contract.task == "regression" and held in ("string", "timestamp"):
+        raise ContractError(
+            f"{where}: target '{contract.target}' has type {held}, but task regression needs numbers; "
+            "choose another target, or task classification."
         )
     for column in contract.slices:
         if column not in contract.fields:
             raise ContractError(f"{where}: slices: '{column}' is not a column of source '{contract.examples_name}'.")
 
 
-def _check_source(source: Source, where: str) -> None:
-    name = where.rpartition(".")[2]
+def _check_source(name: str, source: Source, where: str) -> None:
     if name in RESERVED_SOURCES or name.startswith("raw_") or not re.fullmatch(r"\w[\w-]*", name):
         raise ContractError(
             f"{where}: a source's name is letters, digits, - and _, and no table of the project itself."
         )
-    if taken := sorted(RESERVED_COLUMNS & source.columns.keys()):
-        raise ContractError(f"{where}.columns: '{taken[0]}' is a name of the project itself; rename the column.")
+    _check_names(source, f"{where}.columns")
     for key in [*source.entity, *([source.time] if source.time else [])]:
         if key not in source.columns:
             raise ContractError(f"{where}: '{key}' is not one of its columns.")
@@ -146,6 +162,16 @@ def _check_source(source: Source, where: str) -> None:
             raise ContractError(f"{where}.columns.{column}: min and max need type number or integer, not {spec.type}.")
         if spec.min is not None and spec.max is not None and spec.min > spec.max:
             raise ContractError(f"{where}.columns.{column}: min {spec.min} is above max {spec.max}.")
+
+
+def _check_names(source: Source, where: str) -> None:
+    # DuckDB and Delta take names that differ in case only for the same.
+    seen: dict[str, str] = {}
+    for column in source.columns:
+        if column.lower() in RESERVED_COLUMNS:
+            raise ContractError(f"{where}: '{column}' is a name of the project itself; rename the column.")
+        if (other := seen.setdefault(column.lower(), column)) != column:
+            raise ContractError(f"{where}: '{other}' and '{column}' have one name; rename one of them.")
 
 
 def dump(contract: Contract) -> str:

@@ -83,9 +83,11 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process. Raises ProjectError naming each variable that is wrong."""
+    """The settings of this process. Raises ProjectError naming each variable that is wrong, or .env."""
     try:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(f"ML_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise ProjectError(f"{wrong}. Correct the variable in the environment or in .env.") from None
+    except UnicodeDecodeError as error:
+        raise ProjectError(f".env is not UTF-8: {error.reason}. Save it as UTF-8.") from None

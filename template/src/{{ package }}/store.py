@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from filelock import FileLock
@@ -12,6 +13,9 @@ from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, from_url
 
 from .errors import StoreError
+
+if TYPE_CHECKING:
+    from obstore import UpdateVersion
 
 NOT_IN_PATHS = set("%[\\]^|\t\n\r")
 """Characters in a path at which Delta loses its way or crashes."""
@@ -21,7 +25,9 @@ class Store:
     """Objects by key under one root. Keys are relative, with forward slashes."""
 
     def __init__(self, root: str) -> None:
-        """root: a folder or an address. Raises StoreError when the folder cannot be made or the address is unknown."""
+        """root: a folder or an address. Raises StoreError when the folder cannot be made or the address is none."""
+        if re.fullmatch(r"(\w+:)?/*", root):
+            raise StoreError(f"The store '{root}' names no bucket and no folder; set ML_STORE to one.")
         self.root = root.removeprefix("file://").rstrip("/")
         self.local = Path(self.root) if "://" not in self.root else None
         if self.local and (wrong := NOT_IN_PATHS & set(self.local.absolute().as_posix())):
@@ -68,12 +74,16 @@ class Store:
                         return False
                     obstore.put(self._objects, key, new)
                 return True
-            found = obstore.get(self._objects, key)
-            if bytes(found.bytes()) != old:
-                return False
             try:
-                obstore.put(self._objects, key, new, mode={"e_tag": found.meta["e_tag"] or ""})
-            except PreconditionError:
+                found = obstore.get(self._objects, key)
+                if bytes(found.bytes()) != old:
+                    return False
+                seen: UpdateVersion = {"e_tag": found.meta["e_tag"] or ""}
+                # Google Cloud compares generations, the others ETags.
+                if generation := found.meta["version"]:
+                    seen["version"] = generation
+                obstore.put(self._objects, key, new, mode=seen)
+            except (FileNotFoundError, PreconditionError):
                 return False
             return True
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .. import tables
+from ..address import hidden
 from ..contract import Column, Contract, Source
 from ..errors import ContractError
 from ..store import Store
@@ -55,7 +56,7 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     source, table = contract.sources[name], f"raw_{name}"
     rows = identified(read(source, name))
     if not len(rows) and tables.version(store, table) is None:
-        raise ContractError(f"{source.uri} holds no rows yet; source '{name}' needs some.")
+        raise ContractError(f"{hidden(source.uri)} holds no rows yet; source '{name}' needs some.")
     served = Labelled(rows.slice(0, 0), set())
     if name == contract.examples_name:
         served = labelled(contract, store)

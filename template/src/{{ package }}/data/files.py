@@ -3,11 +3,14 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ContractError, ProjectError
+from . import text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,8 +23,10 @@ def find(uri: str) -> list[Path]:
     """The files an address stands for, in order. Raises ProjectError when there are none."""
     address = uri.removeprefix("file://")
     path = Path(address).expanduser()
+    if (path / "_delta_log").is_dir():
+        raise ProjectError(f"{address} is a Delta table, with rows that no longer count; export it as Parquet first.")
     if path.is_dir():
-        found = [file for file in path.rglob("*") if file.is_file() and not file.name.startswith((".", "_"))]
+        found = [file for file in path.rglob("*") if file.is_file() and not _set_aside(file.relative_to(path))]
     else:
         found = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]
     if not found:
@@ -42,21 +47,27 @@ def is_parquet(path: Path) -> bool:
 
 
 def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.Table":
-    """The columns (None: all) in the types the files have. Raises ProjectError for a broken file."""
+    """The columns (None: all) in the types the files have; null where a file lacks one that others hold.
+
+    Raises ProjectError for a broken file.
+    """
     import pyarrow as pa
     import pyarrow.dataset as ds
 
     root = uri.removeprefix("file://")
+    base = root if Path(root).is_dir() else None
     try:
-        files = ds.dataset(
-            [str(path) for path in paths],
-            format="parquet",
-            partitioning="hive",
-            partition_base_dir=root if Path(root).is_dir() else None,
+        # Each by itself: a dataset of all takes the first file's columns and types for everyone's.
+        files = [
+            ds.dataset([str(path)], format="parquet", partitioning="hive", partition_base_dir=base) for path in paths
+        ]
+        names = list(dict.fromkeys(name for file in files for name in file.schema.names))
+        wanted(columns, names, uri)
+        chosen = names if columns is None else columns
+        return text.stacked(
+            [file.to_table(columns=[name for name in chosen if name in file.schema.names]) for file in files]
         )
-        wanted(columns, files.schema.names, uri)
-        return files.to_table(columns=columns)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise ProjectError(f"{uri} cannot be read as Parquet: {_line(error)}. Write the file anew.") from None
 
 
@@ -106,7 +117,8 @@ def read_csv(path: Path, delimiter: str, columns: list[str] | None) -> "pa.Table
 def header(path: Path, delimiter: str) -> list[str]:
     """Names of a CSV file's columns. Raises ContractError when a name stands there twice."""
     try:
-        names = next(csv.reader(_lines(path, "strict"), delimiter=delimiter), [])
+        with _readable(path):
+            names = next(csv.reader(_lines(path, "strict"), delimiter=delimiter), [])
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path} is not UTF-8: {error.reason}. Save it as CSV in UTF-8.") from None
     if not names:
@@ -119,7 +131,8 @@ def header(path: Path, delimiter: str) -> list[str]:
 
 def sniff(path: Path) -> str:
     """The delimiter: of comma, semicolon, tab and bar the one that divides the first rows alike, and most often."""
-    head = [line for line, _ in zip(_lines(path), range(200), strict=False)]
+    with _readable(path):
+        head = [line for line, _ in zip(_lines(path), range(200), strict=False)]
     best, most = ",", 1
     for delimiter in ",;\t|":
         widths = [len(row) for row in list(csv.reader(head, delimiter=delimiter))[:50] if row] or [0]
@@ -130,7 +143,7 @@ def sniff(path: Path) -> str:
 
 
 def wanted(columns: list[str] | None, names: list[str], where: str, delimiter: str = "") -> None:
-    """Raise ContractError unless every wanted column is there."""
+    """Raise ContractError unless every wanted column is there, once."""
     missing = [name for name in columns or [] if name not in names]
     if missing:
         hint = f" Is '{delimiter}' the right delimiter?" if delimiter and len(names) == 1 else ""
@@ -138,11 +151,16 @@ def wanted(columns: list[str] | None, names: list[str], where: str, delimiter: s
             f"{where}: column '{missing[0]}' is missing; it has {', '.join(map(repr, names[:30]))}. "
             f"Add the column, or take it out of contract.yaml.{hint}"
         )
+    for name in columns or []:
+        if names.count(name) > 1:
+            raise ContractError(f"{where}: {names.count(name)} columns are called '{name}'; rename all but one.")
 
 
 def _lines(path: Path, errors: str = "replace") -> io.TextIOWrapper:
     import pyarrow as pa
 
+    # Text columns may hold pages; by itself Python stops at 131,072 characters.
+    csv.field_size_limit(2**31 - 1)
     stream = pa.input_stream(str(path), compression="detect")
     return io.TextIOWrapper(stream, encoding="utf-8-sig", errors=errors, newline="")
 
@@ -151,7 +169,7 @@ def _closed(path: Path, delimiter: str) -> None:
     """Raise ProjectError for a quote that never closes; Arrow would take the rest of the file as one cell."""
     import pyarrow as pa
 
-    with pa.input_stream(str(path), compression="detect") as stream:
+    with _readable(path), pa.input_stream(str(path), compression="detect") as stream:
         quotes = sum(block.count(b'"') for block in iter(lambda: stream.read(2**20), b""))
     if quotes % 2 == 0:
         return
@@ -167,6 +185,22 @@ def _closed(path: Path, delimiter: str) -> None:
                 f"{path}: row {row + 1} (line {started + 1}) opens a quote that never closes. "
                 "Was the file cut off while it was written? Correct the row."
             ) from None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of a compressed file that it cannot be unpacked."""
+    try:
+        yield
+    except OSError as error:
+        raise ProjectError(
+            f"{path} cannot be read: {_line(error)}. Was it cut off while it was written? Write the file anew."
+        ) from None
+
+
+def _set_aside(path: Path) -> bool:
+    """Whether a file, or a folder it is in, is one that programs keep for themselves."""
+    return any(part.startswith((".", "_")) for part in path.parts)
 
 
 def _line(error: Exception) -> str:

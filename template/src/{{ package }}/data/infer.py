@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..address import has_secret, hidden
 from ..contract import RESERVED_COLUMNS, RESERVED_SOURCES, Contract, Source, Task, check
 from ..errors import ContractError
 from . import describe, files, sql
@@ -55,7 +56,7 @@ def infer(
 ) -> Inference:
     """Look at the data and propose its contract. Raises ProjectError with one sentence for what cannot be."""
     source, loaded, secret = _look(uri, query)
-    shown = sql.shown(uri) if sql.is_address(uri) else uri
+    shown = hidden(uri) if sql.is_address(uri) else uri
     _must_fit(loaded.rows, shown, target, time, entity)
     columns, findings = _profiles(loaded, target)
     decided = _task(columns[target], shown, task)
@@ -93,7 +94,7 @@ def _look(uri: str, query: str | None) -> tuple[Source, Loaded, str]:
     if sql.is_address(uri):
         if query is None:
             raise ContractError("A SQL address needs --query with the SELECT that yields the rows.")
-        secret = uri if sql.has_secret(uri) else ""
+        secret = uri if has_secret(uri) else ""
         loaded = load(Source(uri=uri.replace("${", "%24{"), columns={}, query=query), "--query")
         return Source(uri=f"${{{SECRET}}}" if secret else uri, columns={}, query=query), loaded, secret
     if query is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..address import hidden
 from ..errors import ProjectError
 from . import text
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 ROWS = 50_000
 """Fetched at a time."""
-SECRET = ("password", "passwd", "pwd", "secret", "token")
 
 
 def is_address(uri: str) -> bool:
@@ -35,18 +35,6 @@ def parse(uri: str) -> "URL":
     return url
 
 
-def shown(uri: str) -> str:
-    """The address without what must not be seen."""
-    url = parse(uri)
-    hidden = {key: "hidden" if _is_secret(key) else value for key, value in url.query.items()}
-    return url.set(query=hidden).render_as_string(hide_password=True)
-
-
-def has_secret(uri: str) -> bool:
-    url = parse(uri)
-    return bool(url.password) or any(_is_secret(key) for key in url.query)
-
-
 def read(uri: str, query: str | None, where: str) -> "pa.Table":
     """The rows of a query, each column in the type the database gave. Raises ProjectError, never with the password."""
     import sqlalchemy
@@ -65,28 +53,24 @@ def read(uri: str, query: str | None, where: str) -> "pa.Table":
             if not result.returns_rows:
                 raise ProjectError(f"{where}: the query yields no rows; it must be a SELECT.")
             return _table(list(result.keys()), (list(part) for part in result.partitions(ROWS)))
-    except SQLAlchemyError as error:
-        raise ProjectError(f"{where}: {shown(uri)}: {_reason(error, url)}. Check the address and the query.") from None
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        # Drivers say with the last two that an option is wrong.
+        raise ProjectError(f"{where}: {hidden(uri)}: {_reason(error, uri)}. Check the address and the query.") from None
     except ImportError as error:
-        raise ProjectError(f"{where}: {shown(uri)} needs a driver: {error}. Add it with: uv add DRIVER.") from None
+        raise ProjectError(f"{where}: {hidden(uri)} needs a driver: {error}. Add it with: uv add DRIVER.") from None
 
 
 def _table(names: list[str], parts: Iterator[list[Any]]) -> "pa.Table":
     import pyarrow as pa
 
-    tables = []
+    tables, places = [], [str(place) for place in range(len(names))]
     for rows in parts:
         columns = zip(*rows, strict=True)
-        tables.append(pa.table([_array(values) for values in columns], names=names))
+        # By their places, as a query may name two columns alike.
+        tables.append(pa.table([_array(values) for values in columns], names=places))
     if not tables:
         return pa.table([pa.array([], pa.string()) for _ in names], names=names)
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        # A column without one type for all of its rows, as SQLite allows.
-        return pa.concat_tables(
-            pa.table([text.column(column) for column in table.columns], names=names) for table in tables
-        )
+    return text.stacked(tables).rename_columns(names)
 
 
 def _array(values: tuple[Any, ...]) -> "pa.Array":
@@ -98,14 +82,6 @@ def _array(values: tuple[Any, ...]) -> "pa.Array":
         return pa.array([text.canonical(value) for value in values], pa.string())
 
 
-def _reason(error: Exception, url: "URL") -> str:
+def _reason(error: Exception, uri: str) -> str:
     cause = getattr(error, "orig", None) or error
-    reason = " ".join(str(cause).split("\n(Background", 1)[0].split())[:300].rstrip(".")
-    secrets = [url.password, *(str(value) for key, value in url.query.items() if _is_secret(key))]
-    for secret in secrets:
-        reason = reason.replace(str(secret), "***") if secret else reason
-    return reason
-
-
-def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in SECRET)
+    return hidden(" ".join(str(cause).split("\n(Background", 1)[0].split()), uri)[:300].rstrip(".")

@@ -1,6 +1,7 @@
 """Canonical text: the one way a value is written in raw tables, labels and class names."""
 
 import json
+from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,22 @@ def column(values: "pa.ChunkedArray") -> "pa.ChunkedArray":
     if pa.types.is_date(kind):
         return _timestamps(values.cast(pa.timestamp("us")))
     return _each(values)
+
+
+def stacked(tables: list["pa.Table"]) -> "pa.Table":
+    """The rows of all tables; null where one lacks a column, canonical text where a column has no one type for all."""
+    import pyarrow as pa
+
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        held = {(field.name, field.type) for table in tables for field in table.schema}
+        types = Counter(name for name, _ in held)
+        one = [
+            pa.table({name: column(table[name]) if types[name] > 1 else table[name] for name in table.column_names})
+            for table in tables
+        ]
+        return pa.concat_tables(one, promote_options="default")
 
 
 def _each(values: "pa.ChunkedArray") -> "pa.ChunkedArray":

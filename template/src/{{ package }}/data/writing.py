@@ -33,6 +33,8 @@ def _keep(address: str, path: Path) -> None:
 
 def _whole(path: Path, content: str, mode: int) -> None:
     draft = path.with_name(f"{path.name}.draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+    # Left behind by a run that died, it would keep the mode it has.
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
         file.write(content)
     draft.replace(path)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from .sources import Sources
 
+EVER = datetime.max.replace(tzinfo=UTC)
+"""Some of what is known today counts from a later time on."""
+
 
 class Materialized(msgspec.Struct, frozen=True):
     """Values per view that the online store now holds as of `at`; None without views.
@@ -47,9 +50,10 @@ def materialize(
     keep: timedelta | None = None,
     views: list[FeatureView] | None = None,
 ) -> Materialized:
-    """Write what was known up to `at` (the newest time in the data when None) to the online store.
+    """Write what was known up to `at` to the online store; when None, all that the data says.
 
-    keep: how far back requests may ask; the whole past when None. views: the applicable ones when None.
+    That goes beyond its newest time: a day counts from its end on, and leaves a window when nothing else happens.
+    keep: how far back of `at` requests may ask; the whole past when None. views: the applicable ones when None.
     Doing it again changes nothing, and values made from less data never replace those made from more.
     """
     from .sources import Sources
@@ -59,13 +63,14 @@ def materialize(
     if not chosen:
         return Materialized(None, {}, [], said)
     sources = Sources(store)
-    at = _newest(contract, sources, chosen) if at is None else at if at.tzinfo else at.replace(tzinfo=UTC)
+    until = EVER if at is None else at if at.tzinfo else at.replace(tzinfo=UTC)
+    at = _newest(contract, sources, chosen) if at is None else until
     values: dict[str, int] = {}
     newer = []
     for view in chosen:
-        rows = _known(sources, view, at, keep)
+        rows = _known(sources, view, until, None if keep is None else at - keep)
         position = sources.position(view.source)
-        if online.write(seen_by_serving(view), _packed(view, rows), keys.micros(at), store.root, position):
+        if online.write(seen_by_serving(view), _packed(view, rows), keys.micros(until), store.root, position):
             values[view.name] = len(rows)
         else:
             newer.append(view.name)
@@ -82,15 +87,19 @@ def _newest(contract: Contract, sources: "Sources", views: list[FeatureView]) ->
     return max((time for time in times if time), default=keys.EPOCH)
 
 
-def _known(sources: "Sources", view: FeatureView, at: datetime, keep: timedelta | None) -> "pa.Table":
-    """The view's rows up to `at`, one for each entity and time; with `keep` those that requests since then may need."""
-    moment = at.astimezone(UTC).replace(tzinfo=None)
+def _known(sources: "Sources", view: FeatureView, until: datetime, since: datetime | None) -> "pa.Table":
+    """The view's rows up to `until`, one for each entity and time; with `since` what requests from then on may need."""
     rows = latest(view, sources.rows(view))
-    rows = rows.filter([rows["_time"] <= moment, *(rows[column].notnull() for column in view.entity)])
-    if keep is not None:
-        rows = rows.filter(rows["_time"] >= moment - keep - view.ttl)
+    rows = rows.filter([rows["_time"] <= _bare(until), *(rows[column].notnull() for column in view.entity)])
+    if since is not None:
+        rows = rows.filter(rows["_time"] >= _bare(since) - view.ttl)
     features = {feature: rows[feature].cast("float64") for feature in view.features}
     return rows.select(*view.entity, "_time", **features).to_pyarrow()
+
+
+def _bare(time: datetime) -> datetime:
+    """In UTC without a zone, as Ibis sees times here."""
+    return time.astimezone(UTC).replace(tzinfo=None)
 
 
 def _packed(view: FeatureView, rows: "pa.Table") -> Iterator[tuple[str, int, bytes]]:

@@ -1,12 +1,12 @@
 """The online store in Redis or Valkey: for services on several machines."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+from ..address import hidden
 from ..errors import StoreError
 from ..schema import View
 from .online import Value, unpack
@@ -38,7 +38,7 @@ class RedisStore:
         """url: redis://, rediss:// (TLS) or unix://. Raises StoreError when it is none."""
         import redis
 
-        self._shown = re.sub(r"//[^/@]*@", "//***@", url)
+        self._url = url
         self._failed: tuple[type[Exception], ...] = (redis.RedisError, ValueError)
         with self._failing():
             self._redis: Any = redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
@@ -97,9 +97,9 @@ class RedisStore:
         try:
             yield
         except self._failed as error:
-            reason = str(error).split("\n", 1)[0].strip(" .")
+            reason = hidden(str(error).split("\n", 1)[0].strip(" ."), self._url)
             raise StoreError(
-                f"The online store {self._shown} cannot be used: {reason}. Check ML_FEATURE_ONLINE_URI."
+                f"The online store {hidden(self._url)} cannot be used: {reason}. Check ML_FEATURE_ONLINE_URI."
             ) from None
 
 

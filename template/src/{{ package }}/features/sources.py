@@ -4,6 +4,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from .. import tables
+from ..data import quarantine
+from ..errors import ContractError
 from ..store import Store
 from .view import FeatureView
 
@@ -26,9 +28,17 @@ class Sources:
         self._duckdb = ibis.duckdb.connect(threads=1)
 
     def table(self, name: str) -> "pa.Table":
-        """A source's validated rows in write order. Raises StoreError when it was not validated yet."""
+        """A source's validated rows in write order. Raises StoreError when it was not validated yet.
+
+        Raises ContractError when it was, and no row was valid.
+        """
         if name not in self._tables:
             version = tables.version(self._store, name)
+            if version is None and any(quarantine.held(self._store, name)):
+                raise ContractError(
+                    f"Every row of source '{name}' is in table quarantine; correct the source or its columns in "
+                    "contract.yaml, then ml run collect and validate."
+                )
             self._tables[name] = tables.read(self._store, name, version).sort_by("_seq")
             self.versions[name] = version or 0
         return self._tables[name]

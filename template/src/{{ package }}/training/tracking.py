@@ -2,13 +2,13 @@
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..address import hidden
 from ..errors import StoreError
 from ..settings import Settings
 
@@ -88,8 +88,8 @@ def client(settings: Settings) -> Iterator["MlflowClient"]:
         if _is_server(settings):
             # Gone in the middle: that says more than how MLflow noticed.
             _answers(settings.tracking)
-        address, reason = (_without_password(text) for text in (settings.tracking, str(error).split("\n", 1)[0]))
-        raise StoreError(f"MLflow at {address} said: {reason.strip(' .')}. Check ML_TRACKING_URI.") from None
+        reason = hidden(str(error).split("\n", 1)[0].strip(" ."), settings.tracking)
+        raise StoreError(f"MLflow at {hidden(settings.tracking)} said: {reason}. Check ML_TRACKING_URI.") from None
 
 
 def quiet() -> None:
@@ -119,7 +119,7 @@ def _answers(address: str) -> None:
             # It is there, and may want the certificate MLflow was given.
             return
         raise StoreError(
-            f"ML_TRACKING_URI={_without_password(address)}: no tracking server answers there ({error}). "
+            f"ML_TRACKING_URI={hidden(address)}: no tracking server answers there ({hidden(str(error), address)}). "
             "Start it, or correct ML_TRACKING_URI."
         ) from None
 
@@ -146,7 +146,3 @@ def _artifacts(settings: Settings, name: str) -> str | None:
     if _is_server(settings):
         return None
     return (settings.home / "artifacts" / name).resolve().as_uri()
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
