@@ -7,6 +7,8 @@ import typer
 from .commands import data, model, service, watch
 from .errors import ProjectError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="ml",
     help="Data to model to service to monitoring and back. Start with `ml run promote`, look around with `ml status`.",
@@ -27,6 +29,9 @@ def main() -> None:
     except ProjectError as error:
         print(f"ml: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns Ctrl-C into an exit code.
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+            raise
         print("ml: interrupted; what was not finished is not visible, run the command again.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import ProjectError
 from .options import By, Json, Reason, context_of, show_json
 
 app = typer.Typer()
@@ -47,7 +48,8 @@ def tune(
     if reset:
         forget(context.contract, context.store)
         return
-    tuned = search(context.contract, context.store, context.settings, trials, timeout, Tuning(trials, silent=json))
+    progress = Tuning(trials, silent=json)
+    tuned = search(context.contract, context.store, context.settings, context.gates, trials, timeout, progress)
     show_json(tuned) if json else print(
         f"best {tuned.metric} {tuned.value:.4f} with {tuned.best}; ml run train uses it"
     )
@@ -59,18 +61,19 @@ def promote(
     by: By = "",
     reason: Reason = "",
     challenger: Annotated[
-        str | None, typer.Option(help="Not champion: `shadow`, or a share of the traffic (0.1).")
+        str | None, typer.Option(help="Not champion: `shadow`, or a share of the traffic (0.1); `none` retires it.")
     ] = None,
-    override: Annotated[bool, typer.Option(help="Promote although the gate rejected; needs --reason.")] = False,
+    override: Annotated[bool, typer.Option(help="Promote although the gate says no; needs --reason.")] = False,
     json: Json = False,
 ) -> None:
     """Make a model version the champion, judged and registered first if it is not; serving switches by itself."""
     from ..pipelines.run import run as run_step
-    from ..pipelines.telling import Progress, deployment, following
+    from ..pipelines.telling import Progress, following
     from ..registry import promote as registry
 
     context = context_of(by, reason, override=override or None, challenger=challenger)
-    if version is None:
+    project = (context.contract, context.store, context.settings)
+    if version is None and challenger != "none":
         with Progress(silent=json) as progress:
             # What was trained last is judged and promoted; edits since then are for `ml run`.
             record = run_step(context, "promote", progress, settled="train")
@@ -78,21 +81,25 @@ def promote(
             show_json(record.output)
         following(context, silent=json)
         return
-    options = {"version": version, "by": context.by, "reason": reason, **context.options}
-    moved = registry.promote(context.contract, context.store, context.settings, **options)
-    show_json(moved) if json else deployment(moved)
+    if challenger == "none":
+        if version is not None:
+            raise ProjectError("--challenger none retires the challenger, whichever it is: leave the version out.")
+        moved = registry.retire(*project, by=context.by, reason=reason)
+    else:
+        moved = registry.promote(*project, version, by=context.by, reason=reason, **context.options)
+    show_json(moved) if json else print(moved.text())
     following(context, silent=json)
 
 
 @app.command()
 def rollback(by: By = "", reason: Reason = "", json: Json = False) -> None:
     """Make the previous champion answer again."""
-    from ..pipelines.telling import deployment, following
+    from ..pipelines.telling import following
     from ..registry.promote import rollback as registry
 
     context = context_of(by, reason)
     moved = registry(context.contract, context.store, context.settings, by=context.by, reason=reason)
-    show_json(moved) if json else deployment(moved)
+    show_json(moved) if json else print(moved.text())
     following(context, silent=json)
 
 
@@ -104,9 +111,14 @@ def lineage(
     json: Json = False,
 ) -> None:
     """Trace a model version or a prediction back to its data, code, run and approvals."""
+    from ..monitoring.captures import ingest
+    from ..registry.catalog import ALIASES
     from ..registry.lineage import lineage as trace
 
     context = context_of()
+    if not what.isdecimal() and what not in ALIASES:
+        # What was served since the monitors last looked.
+        ingest(context.store, context.contract.name)
     found = trace(context.contract, context.store, context.settings, what)
     show_json(found) if json else print(found.text())
 

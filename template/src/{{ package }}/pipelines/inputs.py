@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .. import deployment
 from ..training import bundle
 
 if TYPE_CHECKING:
@@ -30,6 +31,16 @@ def views(context: "Context") -> Any:
 
 def recipe(context: "Context") -> Any:
     return _sources("training/model.py"), context.settings.seed
+
+
+def judging(context: "Context") -> Any:
+    """What decides how the model trained last is scored. That it became champion itself does not score it again."""
+    now = deployment.read(context.store, context.contract.name)
+    trained, scored = context.output("train"), context.output("evaluate")
+    against = now and now.champion.digest
+    if trained and scored and trained["digest"] == scored["digest"] == against:
+        against = scored["champion"] and scored["champion"]["digest"]
+    return context.gates.metric, context.gates.slices.min_rows, against
 
 
 def limits(context: "Context") -> Any:

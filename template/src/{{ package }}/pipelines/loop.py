@@ -71,7 +71,7 @@ def _facts(evidence: Evidence) -> str:
     parts = []
     for key, value in evidence.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        if not isinstance(value, dict | list) and len(shown) <= FACT:
+        if not isinstance(value, dict | list) and 0 < len(shown) <= FACT:
             parts.append(f"{key.replace('_', ' ')} {shown}")
     return ", ".join(parts)
 

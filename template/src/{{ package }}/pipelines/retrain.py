@@ -53,9 +53,10 @@ def _once(context: Context, reason: str, progress: Progress) -> Retrained:
     plain = Context(context.settings, context.by, reason)
     outputs = chain(plain, "collect", "register", progress)
     version = outputs["register"]["version"]
+    # First: a new feature would be missing online until then, and the champion of today reads its own by name.
+    run(plain, "materialize", progress)
     try:
         run(plain, "promote", progress)
     except Refused:
         return Retrained(True, reason, version, promoted=False)
-    run(plain, "materialize", progress)
     return Retrained(True, reason, version, promoted=True)

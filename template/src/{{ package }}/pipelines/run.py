@@ -35,7 +35,8 @@ def chain(context: Context, first: str, last: str, progress: Progress = quiet) -
     while step is not None:
         names.insert(0, step)
         step = None if step == first else STEPS[step].needs
-    record = None
+    needs = STEPS[names[0]].needs
+    record = records.read(context.store, needs) if needs else None
     outputs = {}
     for name in names:
         record = _run(context, name, record, progress)

@@ -152,7 +152,9 @@ STEPS = {
     ),
     "features": Step("Join every example with the features known at its time.", "validate", _features, inputs.views),
     "train": Step("Fit the model and write its bundle.", "features", _train, inputs.recipe),
-    "evaluate": Step("Score the bundle, the baseline and the champion on the same rows.", "train", _evaluate),
+    "evaluate": Step(
+        "Score the bundle, the baseline and the champion on the same rows.", "train", _evaluate, inputs.judging
+    ),
     "gate": Step("Judge the evaluation by gates.yaml.", "evaluate", _gate, inputs.limits),
     "register": Step(
         "Sign the bundle and make it a model version, with the verdict.", "gate", _register, stands=inputs.is_registered

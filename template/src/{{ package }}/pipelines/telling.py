@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +14,6 @@ from .records import Record
 
 if TYPE_CHECKING:
     from ..data.infer import Inference
-    from ..deployment import Deployment
     from .steps import Context
 
 
@@ -70,21 +69,9 @@ def inference(found: "Inference", path: Path) -> None:
     console.print("Next: look through it, then `make loop`, or `uv run ml run promote` for the real thing.")
 
 
-def deployment(moved: "Deployment") -> None:
-    """One line about a move of the pointer."""
-    beside = f", version {moved.challenger.version} as {moved.challenger.mode}" if moved.challenger else ""
-    before = f" (before: version {moved.previous.version})" if moved.previous else ""
-    print(f"version {moved.champion.version} is champion of {moved.model}{before}{beside}")
-
-
 def following(context: "Context", silent: bool = False) -> None:
     """Wait a moment for the service at ML_SERVING_URL to switch, and say whether it did."""
     from .served import followed
 
     if said := followed(context):
         Console(stderr=True, quiet=silent, highlight=False).print(said, markup=False, soft_wrap=True)
-
-
-def shown(value: Any) -> str:
-    """A value as the loop's lines show it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -23,6 +23,8 @@ Alias = Literal["candidate", "champion", "challenger", "previous"]
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow calls an unknown run or version, and an unknown alias."""
 ALIASES: tuple[Alias, ...] = ("candidate", "champion", "challenger", "previous")
+LISTED = 20
+"""Of so many versions a sentence tells the numbers, the newest ones."""
 
 
 class ModelVersion(msgspec.Struct, frozen=True):
@@ -45,10 +47,10 @@ def describe(contract: Contract, settings: Settings, what: int | str) -> ModelVe
     """A version by number or alias. Raises ProjectError when there is none."""
     with client(settings) as mlflow:
         found = _lookup(mlflow, contract.name, what)
-    if found is None or "verdict" not in found.tags:
-        raise ProjectError(
-            f"'{contract.name}' has no model version '{what}' in the registry; see ml status for those it has."
-        )
+        if found is None or "verdict" not in found.tags:
+            held = sorted(int(each.version) for each in mlflow.search_model_versions(f"name = '{contract.name}'"))
+            newest = ", ".join(map(str, held[-LISTED:])) or "none"
+            raise ProjectError(f"'{contract.name}' has no model version '{what}' in the registry; it has {newest}.")
     return _version(found)
 
 

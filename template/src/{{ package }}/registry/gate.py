@@ -20,12 +20,16 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the gate said about the bundle `digest`. Not `enforced`: accepted whatever the checks say."""
+    """What the gate said about the bundle `digest`. Not `enforced`: accepted whatever the checks say.
+
+    against: digest of the champion then, "" when there was none; None in verdicts from before this was kept.
+    """
 
     accepted: bool
     checks: list[Check]
     digest: str = ""
     enforced: bool = True
+    against: str | None = None
 
     @property
     def failed(self) -> list[Check]:
@@ -47,7 +51,8 @@ def judge(evaluation: Evaluation, gates: Gates) -> Verdict:
         _slices(evaluation, gates.slices.min_rows, gates.slices.max_gap),
     ]
     accepted = all(check.passed for check in checks) or not gates.enforce
-    return Verdict(accepted, checks, evaluation.digest, gates.enforce)
+    against = evaluation.champion.digest if evaluation.champion else ""
+    return Verdict(accepted, checks, evaluation.digest, gates.enforce, against)
 
 
 def _thresholds(evaluation: Evaluation, limits: dict[str, Limit]) -> Iterator[Check]:
@@ -74,7 +79,8 @@ def _baseline(evaluation: Evaluation, asked: Baseline) -> Check:
     if value is None or base is None:
         return _undefined("baseline", name, evaluation)
     higher = better(name) == "higher"
-    gain = asked.margin + asked.noise * evaluation.error
+    error = max(evaluation.error, evaluation.chance)
+    gain = asked.margin + asked.noise * error
     limit = base + gain if higher else base - gain
     passed = value > limit if higher else value < limit
     word = "above" if higher else "below"
@@ -83,8 +89,7 @@ def _baseline(evaluation: Evaluation, asked: Baseline) -> Check:
         passed,
         value,
         limit,
-        f"{name} is {value:.4g}{_must(passed)} {word} {limit:.4g} "
-        f"(baseline {base:.4g}, standard error {evaluation.error:.2g}).",
+        f"{name} is {value:.4g}{_must(passed)} {word} {limit:.4g} (baseline {base:.4g}, standard error {error:.2g}).",
     )
 
 
@@ -109,19 +114,19 @@ def _champion(evaluation: Evaluation, gates: Gates) -> Check:
 
 
 def _slices(evaluation: Evaluation, min_rows: int, max_gap: float) -> Check:
-    name, whole = evaluation.metric, evaluation.metrics.get(evaluation.metric)
+    name = evaluation.metric
     large = [part for part in evaluation.slices if part.rows >= min_rows and name in part.metrics]
     judged = []
     for part in large:
         others = [other for other in large if other.column == part.column and other is not part]
-        if (yardstick := _yardstick(others, name, whole)) is not None:
+        if (yardstick := _yardstick(part, others, evaluation)) is not None:
             judged.append((_gap(part, name, yardstick), part, yardstick))
     if not judged:
         sentence = f"No slice has {min_rows} test rows and a comparable {name}: none was judged."
         return Check("slices", True, None, max_gap, sentence)
     gap, worst, yardstick = max(judged, key=lambda each: each[0])
     passed = gap <= max_gap
-    against = "overall" if better(name) == "lower" else "in the column's other slices"
+    against = "overall on rows as hard to guess" if better(name) == "lower" else "in the column's other slices"
     sentence = (
         f"The worst slice, {worst.column} = {worst.value} ({worst.rows} rows), has {name} {worst.metrics[name]:.4g} "
         f"against {yardstick:.4g} {against}, a gap of {gap:.4g}{_must(passed)} at most {max_gap:.4g}."
@@ -129,13 +134,16 @@ def _slices(evaluation: Evaluation, min_rows: int, max_gap: float) -> Check:
     return Check("slices", passed, gap, max_gap, sentence)
 
 
-def _yardstick(others: list[Slice], name: str, whole: float | None) -> float | None:
+def _yardstick(part: Slice, others: list[Slice], evaluation: Evaluation) -> float | None:
     """What a slice is held against: an error against that of the whole, a score against the column's other slices.
 
     A score of the whole also counts how well the column itself tells rows apart, which none of its slices can show.
+    An error is larger where there is more to guess, however good the model: the baseline tells how much larger.
     """
+    name = evaluation.metric
     if better(name) == "lower":
-        return whole
+        whole, guess = evaluation.metrics.get(name), evaluation.baseline.get(name)
+        return whole * part.baseline / guess if whole is not None and part.baseline is not None and guess else whole
     if not others:
         return None
     return sum(other.metrics[name] * other.rows for other in others) / sum(other.rows for other in others)

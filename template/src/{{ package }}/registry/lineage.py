@@ -85,7 +85,7 @@ def _predictions(store: Store, what: str) -> list[Prediction]:
     if not rows:
         raise ProjectError(
             f"'{what}' is not a model version, an alias ({', '.join(ALIASES)}), or the id of a captured prediction or "
-            "request; what was served since the last ml monitor is not in the table yet."
+            "request; what was served in the last seconds may still be on its way."
         )
     return sorted(msgspec.convert(rows, list[Prediction]), key=lambda found: (found.role == "shadow", found.id))
 

@@ -15,6 +15,7 @@ from ..settings import Settings
 from ..store import Store
 from . import card, catalog, trust
 from .catalog import ModelVersion
+from .gate import Verdict
 
 
 def promote(
@@ -30,8 +31,9 @@ def promote(
 ) -> Deployment:
     """Make a version (None: the newest candidate) the champion; `challenger` ('shadow' or a share) only puts it beside.
 
-    Raises IntegrityError when the bundle cannot be trusted, Refused when the gate rejected it and nobody overrides with
-    a reason, ConflictError when somebody else moved the pointer meanwhile. After a kill, the next run finishes it.
+    Raises IntegrityError when the bundle cannot be trusted, Refused when the gate rejected it, or accepted it against
+    another champion, and nobody overrides with a reason, ConflictError when somebody else moved the pointer meanwhile.
+    After a kill, the next run finishes it.
     """
     # Read before the slow checks: who decided on an older state than there is when the pointer moves is told so.
     now = deployment.read(store, contract.name)
@@ -43,6 +45,13 @@ def promote(
         return _move(contract, store, settings, now, by=by, **changes)
     if now and now.champion == target:
         return mirror(contract, store, settings)
+    if now and _is_outdated(chosen.verdict, now):
+        if not override:
+            raise Refused(
+                f"Version {target.version} was not judged against today's champion, version {now.champion.version}. "
+                "What was trained last, ml promote without a version judges again; else give --override and --reason."
+            )
+        changes["override"] = True
     beside = now.challenger if now and now.challenger and now.challenger.digest != target.digest else None
     changes |= {"champion": target, "previous": now.champion if now else None, "challenger": beside}
     return _move(contract, store, settings, now, by=by, action="promote", **changes)
@@ -119,11 +128,16 @@ def _allowed(
     """The version, once its bundle is trusted and the gate, or a person with a reason, lets it pass."""
     if override and not reason.strip():
         raise ProjectError("--override needs --reason: it is recorded with the deployment.")
-    chosen = catalog.describe(contract, settings, version or "candidate")
+    chosen = catalog.describe(contract, settings, "candidate" if version is None else version)
     _trusted(store, settings, contract.name, chosen.digest)
     if not chosen.verdict.accepted and not override:
         raise Refused(f"Version {chosen.version} was {chosen.verdict.text()}")
     return chosen
+
+
+def _is_outdated(verdict: Verdict, now: Deployment) -> bool:
+    """Whether another champion has come since. An older verdict does not know; one not enforced compared nothing."""
+    return verdict.enforced and verdict.against not in (None, now.champion.digest)
 
 
 def _trusted(store: Store, settings: Settings, model: str, digest: str) -> None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 Kind = Literal["binary", "multiclass", "regression"]
 
 
+def kind_of(schema: Schema) -> Kind:
+    if schema.task == "regression":
+        return "regression"
+    return "binary" if schema.width == 1 else "multiclass"
+
+
 class Answering:
     """Manifest, schema and engine of a bundle in the store."""
 
@@ -29,9 +35,7 @@ class Answering:
 
     @property
     def kind(self) -> Kind:
-        if self.schema.task == "regression":
-            return "regression"
-        return "binary" if self.schema.width == 1 else "multiclass"
+        return kind_of(self.schema)
 
     def examples(self, rows: "pa.Table") -> Examples:
         """Rows of a training set as this bundle's schema packs them."""

@@ -29,6 +29,22 @@ def standard_error(metric: str, target: Target, first: Floats, second: Floats) -
     return float(defined.std(ddof=1)) if len(defined) > 1 else 0.0
 
 
+def by_chance(metric: str, target: Target, answers: Floats) -> float:
+    """Standard deviation of the metric when answers and rows are matched at random (Fisher, 1935).
+
+    The bootstrap of a few lucky rows hardly varies: without this, noise passed the gate four times too often there.
+    0.0 when the metric is undefined.
+    """
+    score, random, once = WEIGHTED[metric], np.random.default_rng(SEED), np.ones((1, len(target)))
+    found = [score(once, random.permutation(target), answers)[0] for _ in range(_draws(len(target)))]
+    return float(np.std(found, ddof=1)) if np.isfinite(found).all() else 0.0
+
+
+def _draws(rows: int) -> int:
+    """Fewer of many rows: at a million each takes a tenth of a second."""
+    return int(np.clip(CELLS // rows, 30, RESAMPLES))
+
+
 def _resamples(rows: int) -> Iterator[Floats]:
     """How often each row was drawn, in blocks of [resamples, rows]."""
     random = np.random.default_rng(SEED)

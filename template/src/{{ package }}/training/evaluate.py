@@ -12,7 +12,7 @@ from ..contract import Contract
 from ..settings import Settings
 from ..store import Store
 from .answering import Answering, Kind
-from .bootstrap import standard_error
+from .bootstrap import by_chance, standard_error
 from .compare import Comparison, compare
 from .engine import Floats
 from .examples import Examples
@@ -24,18 +24,20 @@ if TYPE_CHECKING:
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Rows that share a value of a column."""
+    """Rows that share a value of a column. baseline: the deciding metric of the baseline on them."""
 
     column: str
     value: str
     rows: int
     metrics: dict[str, float]
+    baseline: float | None = None
 
 
 class Evaluation(msgspec.Struct, frozen=True):
     """What the gate judges. Undefined metrics are left out; `unjudged` counts the slices with too few rows.
 
-    `error` is the standard error of the deciding metric's difference from the baseline.
+    `error` is the standard error of the deciding metric's difference from the baseline, `chance` how far the metric
+    scatters for answers that know nothing.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     baseline: dict[str, float]
     slices: list[Slice]
     error: float = 0.0
+    chance: float = 0.0
     unjudged: int = 0
     champion: Comparison | None = None
 
@@ -84,9 +87,10 @@ def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, 
         test = every.at(parts.test)
         answers = candidate.answer(test)
         guess = baseline(task, classes, every.target[parts.train], len(test))
-        slices, unjudged = _slices(candidate, test, answers, gates.slices.min_rows)
+        slices, unjudged = _slices(candidate, test, answers, guess, metric, gates.slices.min_rows)
         now = deployment.read(store, contract.name)
         champion = compare(store, candidate, table, parts.test, metric, now.champion, Path(folder)) if now else None
+    target = codes(classes, test.target) if classes else test.target
     result = Evaluation(
         model=contract.name,
         digest=digest,
@@ -96,7 +100,8 @@ def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, 
         metrics=metrics(task, classes, test.target, answers),
         baseline=metrics(task, classes, test.target, guess),
         slices=slices,
-        error=standard_error(metric, codes(classes, test.target) if classes else test.target, answers, guess),
+        error=standard_error(metric, target, answers, guess),
+        chance=by_chance(metric, target, answers),
         unjudged=unjudged,
         champion=champion,
     )
@@ -108,7 +113,9 @@ def _key(digest: str) -> str:
     return f"evaluations/{digest}.json"
 
 
-def _slices(candidate: Answering, test: Examples, answers: Floats, min_rows: int) -> tuple[list[Slice], int]:
+def _slices(
+    candidate: Answering, test: Examples, answers: Floats, guess: Floats, metric: str, min_rows: int
+) -> tuple[list[Slice], int]:
     """Slices large enough to judge, and how many were not. Those are not scored: a column may have thousands."""
     found: list[Slice] = []
     unjudged = 0
@@ -117,8 +124,11 @@ def _slices(candidate: Answering, test: Examples, answers: Floats, min_rows: int
         unjudged += int((counts < min_rows).sum())
         for number in np.flatnonzero(counts >= min_rows):
             here = member == number
-            scores = metrics(candidate.schema.task, candidate.schema.classes, test.target[here], answers[here])
-            found.append(Slice(column, str(names[number]), int(counts[number]), scores))
+            scores, guessed = (
+                metrics(candidate.schema.task, candidate.schema.classes, test.target[here], told[here])
+                for told in (answers, guess)
+            )
+            found.append(Slice(column, str(names[number]), int(counts[number]), scores, guessed.get(metric)))
     return found, unjudged
 
 

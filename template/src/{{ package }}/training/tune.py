@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import optuna
 
     from ..features.offline import TrainingSet
+    from ..registry.gates import Gates
 
 Progress = Callable[[int, float], None]
 """Told after each trial: how many are done, and the best value so far."""
@@ -39,29 +40,31 @@ def tune(
     contract: Contract,
     store: Store,
     settings: Settings,
+    gates: "Gates",
     trials: int,
     timeout: float | None = None,
     progress: Progress = lambda done, best: None,
 ) -> Tuned:
     """Try `trials` more settings, or until `timeout` seconds have passed; the best are kept in the store.
 
-    The study is a SQLite file under settings.home, one for each version of the training set and of model.py; a later
-    call, or one after an interruption, goes on with it. Raises ProjectError when every trial failed.
+    The study is a SQLite file under settings.home, one for each metric and version of the training set and of model.py;
+    a later call, or one after an interruption, goes on with it. Raises ProjectError when every trial failed.
     """
     import optuna
 
     from ..features.offline import stored
     from . import model as recipe
-    from .metrics import better
+    from .answering import kind_of
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data = stored(store)
-    metric, default = _value(data, settings.seed, {}, None)
-    study = _study(contract, settings, data, better(metric) == "higher")
+    metric: str = getattr(gates.metric, kind_of(data.schema))
+    default = _value(data, settings.seed, {}, metric)
+    study = _study(contract, settings, data, metric)
     tried = len(study.trials)
 
     def objective(trial: "optuna.Trial") -> float:
-        return _value(data, settings.seed, recipe.space(trial), metric)[1]
+        return _value(data, settings.seed, recipe.space(trial), metric)
 
     def after(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
         best = _best(study, metric, default)
@@ -91,14 +94,14 @@ def reset(contract: Contract, store: Store) -> None:
     store.delete(_key(contract.name))
 
 
-def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str | None) -> tuple[str, float]:
-    """A metric of a model fitted with these parameters, on the validation rows; the deciding one when None."""
+def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str) -> float:
+    """A metric of a model fitted with these parameters, on the validation rows."""
     import warnings
 
     from .engine import SklearnEngine
     from .examples import examples
     from .fit import fit
-    from .metrics import deciding, metrics
+    from .metrics import metrics
     from .split import split
 
     schema, parts, every = data.schema, split(data.table), examples(data.table, data.schema)
@@ -108,18 +111,21 @@ def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str |
     rows = every.at(parts.validation)
     predictions = SklearnEngine(model, schema).predict(rows.numeric, rows.categorical)
     found = metrics(schema.task, schema.classes, rows.target, predictions)
-    metric = metric or deciding(found)
-    if metric is None:
-        raise ProjectError("There is no validation row to tune on; add rows and run ml run features.")
-    return metric, found[metric]
+    if metric not in found:
+        raise ProjectError(
+            f"{metric} cannot be computed on the {len(rows)} validation rows; add rows and run ml run features, "
+            "or let another metric of gates.yaml decide."
+        )
+    return found[metric]
 
 
-def _study(contract: Contract, settings: Settings, data: "TrainingSet", is_higher_better: bool) -> "optuna.Study":
+def _study(contract: Contract, settings: Settings, data: "TrainingSet", metric: str) -> "optuna.Study":
     import optuna
     import sqlalchemy
 
     from . import model as recipe
     from .bundle import sha256
+    from .metrics import better
 
     settings.home.mkdir(parents=True, exist_ok=True)
     source = sha256(Path(recipe.__file__).read_bytes())[:8]
@@ -127,8 +133,8 @@ def _study(contract: Contract, settings: Settings, data: "TrainingSet", is_highe
     place = f"sqlite:///{(settings.home / 'tuning.db').resolve()}"
     study = optuna.create_study(
         storage=optuna.storages.RDBStorage(place, engine_kwargs={"poolclass": sqlalchemy.NullPool}),
-        study_name=f"{contract.name} data {versions} model.py {source}",
-        direction="maximize" if is_higher_better else "minimize",
+        study_name=f"{contract.name} {metric} data {versions} model.py {source}",
+        direction="maximize" if better(metric) == "higher" else "minimize",
         load_if_exists=True,
     )
     # A seed of its own for each continuation, or it would only try the first settings again.
