@@ -8,6 +8,7 @@ import pytest
 
 from tests.loop.datasets import DATA, Brought
 from tests.projects import copy, done, run, tail
+from tests.rendering import render
 
 STORY = [
     "serve_without_model",
@@ -63,6 +64,19 @@ def test_the_loop_on_the_sample(project: Path, tmp_path: Path) -> None:
     evidence = played(fresh)
     holds(evidence)
     assert evidence["promote_live"]["answer"]["model_version"] == "1"
+    assert evidence["retrain_once"]["gate"] == "accepted"
+
+
+@pytest.mark.parametrize("rows", [6000, 40_000])
+def test_the_loop_on_the_sample_as_a_regression(rows: int, project: Path, template: Path, tmp_path: Path) -> None:
+    """Delays have a heavy tail, and 6000 of them teach little: the gate may keep the first model."""
+    fresh = tmp_path / "departures"
+    render(template, fresh, task="regression")
+    done(fresh, "python", "-m", "departures", "loop", "--rows", str(rows), environment=project)
+    evidence = played(fresh)
+    holds(evidence)
+    accepted = evidence["retrain_once"]["verdict"]["accepted"]
+    assert evidence["retrain_once"]["gate"].partition(",")[0] == ("accepted" if accepted else "rejected")
 
 
 @pytest.mark.parametrize("name", DATA)

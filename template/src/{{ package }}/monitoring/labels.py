@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,9 +12,6 @@ from ..contract import Contract
 from ..errors import ContractError
 from ..store import Store
 from .captures import ingest
-
-if TYPE_CHECKING:
-    pass
 
 COLUMNS = ["id", "label"]
 
@@ -40,7 +37,7 @@ def add(contract: Contract, store: Store, path: Path) -> Added:
     have.
     """
     ingest(store, contract.name)
-    given = _read(contract, path)
+    given = _read(contract, store, path)
     predicted = {id.removesuffix("/shadow") for id in tables.select(store, "predictions", ["id"])["id"].to_pylist()}
     new = _append(store, given)
     return Added(new, len(given) - new, sum(id not in predicted for id in given))
@@ -78,11 +75,12 @@ def _append(store: Store, given: dict[str, str]) -> int:
     return tables.append_new(store, "labels", table, "_row")
 
 
-def _read(contract: Contract, path: Path) -> dict[str, str]:
+def _read(contract: Contract, store: Store, path: Path) -> dict[str, str]:
     """Label by prediction id, in the canonical text of the target's type."""
     from ..data import parse, text
 
     column = contract.examples.columns[contract.target]
+    classes = _classes(contract, store)
     rows = _file(path)
     ids, cells = (text.column(rows[name]) for name in COLUMNS)
     labels = parse.normalised(cells, column.type)
@@ -99,7 +97,26 @@ def _read(contract: Contract, path: Path) -> dict[str, str]:
                 f"{_row(path, place)}: label '{label[:40]}' should be {parse.LOOKS_LIKE[column.type]}, "
                 f"as contract.yaml says of '{contract.target}'. Correct the file; nothing was added."
             )
+        if classes and label not in classes:
+            known = ", ".join(sorted(classes)[:20])
+            raise ContractError(
+                f"{_row(path, place)}: label '{label[:40]}' is none of the classes of '{contract.target}' ({known}). "
+                "Correct the file; nothing was added. A class that is new has to come with the examples first."
+            )
     return dict(zip(ids.to_pylist(), labels.to_pylist(), strict=True))
+
+
+def _classes(contract: Contract, store: Store) -> set[str]:
+    """The classes that validated examples have; nothing for numbers, or before there are examples."""
+    import pyarrow as pa
+
+    from ..data import parse, text
+
+    if contract.task == "regression" or tables.version(store, contract.examples_name) is None:
+        return set()
+    held = tables.select(store, contract.examples_name, [contract.target])[contract.target].unique()
+    cells = text.column(pa.chunked_array([held]))
+    return set(parse.normalised(cells, contract.examples.columns[contract.target].type).to_pylist())
 
 
 def _file(path: Path) -> Any:

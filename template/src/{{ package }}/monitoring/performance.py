@@ -24,10 +24,11 @@ def measured(schema: Schema, rows: Labelled) -> dict[str, float]:
 
 
 def performance(subject: Subject, rows: Labelled, found: dict[str, float], metric: str, limit: float) -> Finding:
-    """The deciding metric on labelled predictions, as `measured` found it, against the one on the test rows.
+    """The deciding metric on labelled predictions, as `measured` found it, against the one on held-out rows.
 
     limit: the relative drop (errors: rise) that is an alarm, beyond two standard errors (bootstrap) of the difference:
-    a champion accepted on a dozen rows was as uncertain then as the labels are now.
+    a champion accepted on a dozen rows was as uncertain then as the labels are now. Of validation and test rows the
+    worse count: what differed that much between two months before differs so again.
     Raises ProjectError when nobody knows how good the champion was.
     """
     if metric not in subject.accepted:
@@ -44,13 +45,17 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     if metric not in found:
         sentence = f"{metric} is not defined on these {len(rows)} labels (does every class occur?)"
         return Finding("performance", metric, "few", sentence)
-    before = subject.accepted[metric]
+    accepted = subject.accepted[metric]
+    worse = min if better(metric) == "higher" else max
+    before = worse(accepted, subject.validated.get(metric, accepted))
     size = max(abs(before), 1e-12)
     drop = (before - found[metric]) * (1 if better(metric) == "higher" else -1) / size
     doubt = np.hypot(_doubt(subject.schema, metric, rows), subject.doubt.get(metric, 0.0))
     bound = limit + CHANCE * float(doubt) / size
     state: State = "alarm" if drop > bound else "ok"
-    sentence = f"{metric} {found[metric]:.4g} on {len(rows):,} labels, {before:.4g} when accepted"
+    sentence = f"{metric} {found[metric]:.4g} on {len(rows):,} labels, {accepted:.4g} when accepted"
+    if before != accepted:
+        sentence += f", {before:.4g} on validation rows"
     return Finding("performance", metric, state, sentence, drop, bound)
 
 

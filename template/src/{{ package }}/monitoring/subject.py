@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Subject:
     """accepted: the champion's metrics on its own test rows; empty when its evaluation is gone.
 
-    doubt: the standard error of those that were judged.
+    doubt: the standard error of those that were judged. validated: its metrics on the validation rows.
     """
 
     version: int
@@ -34,6 +34,7 @@ class Subject:
     reference: Reference
     accepted: dict[str, float]
     doubt: dict[str, float] = field(default_factory=dict)
+    validated: dict[str, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> "Kind":
@@ -48,7 +49,7 @@ def subject(contract: Contract, store: Store, settings: Settings) -> Subject | N
     if current is None:
         return None
     from ..registry import trust
-    from ..training import evaluate
+    from ..training import bundle, evaluate
 
     digest = current.champion.digest
     folder = trust.fetch(store, contract.name, digest, settings.public_key, settings.home / "cache" / "bundles")
@@ -61,6 +62,7 @@ def subject(contract: Contract, store: Store, settings: Settings) -> Subject | N
         reference=_decoded(folder / "reference.json", Reference),
         accepted=evaluation.metrics if evaluation else {},
         doubt={evaluation.metric: evaluation.error} if evaluation else {},
+        validated=bundle.read(folder).metrics,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import tables
 from ..features.encode import encode_row
 from ..schema import Schema
+from ..serving.capture import TRIAL
 from ..store import Store
 from .labels import newest
 from .subject import Subject
@@ -91,7 +92,8 @@ def _answered(subject: Subject, until: datetime) -> Any:
     at = pc.field("at")
     by = pc.field("digest").cast(pa.string()) == subject.digest
     role = pc.field("role").cast(pa.string()) == "champion"
-    return by & role & (at >= pa.scalar(subject.since, pa.timestamp("us", "UTC"))) & (at <= until)
+    real = ~pc.starts_with(pc.field("request_id").cast(pa.string()), TRIAL)
+    return by & role & real & (at >= pa.scalar(subject.since, pa.timestamp("us", "UTC"))) & (at <= until)
 
 
 def _target(schema: Schema, said: list[str]) -> NDArray[Any]:

@@ -96,3 +96,11 @@ def _shipped(scene: Scene) -> None:
 
 def failed(verdict: dict[str, Any]) -> str:
     return " ".join(check["sentence"] for check in verdict["checks"] if not check["passed"])
+
+
+def override(context: Context, version: int | None, said: str) -> None:
+    """Promote a version that the gate rejected with these words."""
+    from ..registry.promote import promote
+
+    reason = f"to show what follows, although: {said}"
+    promote(context.contract, context.store, context.settings, version, by=context.by, reason=reason, override=True)

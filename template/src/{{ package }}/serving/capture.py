@@ -23,6 +23,8 @@ from .scorer import Floats, Scorer
 
 LIMIT = 256 * 2**20
 """Bytes that may wait for the store; beyond them predictions are answered all the same, but not captured."""
+TRIAL = "smoke-"
+"""How the request ids of ml smoke begin: captured like any other, but the monitors leave them out."""
 PAUSE = 5.0
 """Seconds until a store that failed is tried again."""
 

@@ -15,10 +15,10 @@ class Connection(HttpToolsProtocol):
     """Bytes of the headers so far; None while a body comes in."""
 
     def data_received(self, data: bytes) -> None:
-        if self._head is None:
-            return super().data_received(data)
-        self._head += len(data)
-        super().data_received(OFFER.sub(b"\r\nx-upgrade:", data))
+        if self._head is not None:
+            self._head += len(data)
+            data = OFFER.sub(b"\r\nx-upgrade:", data)
+        super().data_received(data)
         if self._head is not None and self._head > HEAD and not self.transport.is_closing():
             self.send_400_response(f"The headers are larger than {HEAD} bytes.")
 

@@ -3,6 +3,7 @@
 import logging
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -46,7 +47,9 @@ def serve(settings: Settings, contract: Contract) -> None:
     )
     host, port = listening.getsockname()[:2]
     log.info("serving", model=contract.name, url=f"http://{host}:{port}", keys=app.guard.asks)
-    uvicorn.Server(config).run(sockets=[listening])
+    # Ctrl-C is how a person stops it; uvicorn passes it on once everything is finished.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def log_as_json() -> None:
