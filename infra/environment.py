@@ -5,6 +5,7 @@ make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|env ENV=dev
 
 import argparse
 import json
+import shlex
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -125,7 +126,7 @@ def outputs(environment: pulumi.Environment, arguments: list[str]) -> None:
 def env(environment: pulumi.Environment, arguments: list[str]) -> None:
     """The variables for a shell: eval "$(make -s env ENV=dev)"."""
     for name, value in outputs_of(environment).environment().items():
-        print(f"export {name}={value}")
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def _keep_image(environment: pulumi.Environment) -> None:

@@ -14,6 +14,8 @@ from .workspace import POLICIES, workspace
 
 ASKED = ("preview", "up")
 """Verbs at which the policies are asked."""
+CI = {"CI", "TF_BUILD"}
+"""What the CI systems set in a job; the second is Azure's."""
 
 
 @dataclass
@@ -106,15 +108,30 @@ def environment(name: str, target: str, folder: Path) -> Environment:
     found = engine.find()
     if not found:
         raise engine.EngineError("Pulumi is missing; install it, or let this project fetch or build it: make engine")
+    given = _given()
+    if target != "local" and CI & given.keys() and "PULUMI_BACKEND_URL" not in given:
+        # A change from a fork has neither, and may be previewed all the same.
+        print(
+            f"{name}: Pulumi's state is in var/infra/state, and gone with this job's checkout; give the job "
+            "PULUMI_BACKEND_URL and PULUMI_CONFIG_PASSPHRASE, see infra/README.md, State.",
+            file=sys.stderr,
+        )
     home = folder.parent / "var" / "infra"
     (home / "state").mkdir(parents=True, exist_ok=True)
-    variables = engine.quiet() | {
-        "PATH": os.pathsep.join([str(found), str(Path(sys.executable).parent), os.environ["PATH"]])
-    }
+    variables = given | {"PATH": os.pathsep.join([str(found), str(Path(sys.executable).parent), os.environ["PATH"]])}
     variables.setdefault("PULUMI_BACKEND_URL", f"file://{home / 'state'}")
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & variables.keys():
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(backend.passphrase(home / "passphrase"))
     return Environment(name, target, folder, home, variables)
+
+
+def _given() -> dict[str, str]:
+    """Our environment. A variable that CI hands on without having it is none: empty, or on Azure $(NAME)."""
+    return {
+        name: value
+        for name, value in engine.quiet().items()
+        if not name.startswith("PULUMI_") or value not in ("", f"$({name})")
+    }
 
 
 def _kept(raw: list[str], lines: Iterable[str]) -> Iterator[str]:

@@ -9,12 +9,18 @@ LABELS = ("app.kubernetes.io/part-of", "app.kubernetes.io/managed-by")
 LABELLED = (*KINDS, "Service", "PersistentVolumeClaim", "Namespace", "NetworkPolicy", "Secret")
 RIGHTS = ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
 GIVE = ("escalate", "bind", "impersonate")
+ENTER = ("pods/exec", "pods/attach", "serviceaccounts/token")
+"""Whoever has these has what the pod or the account has."""
+MIGHTY = ("cluster-admin", "admin", "edit")
+"""The cluster roles that every cluster has, and that read secrets."""
 
 
 def _open(made: Made, environment: str) -> Iterator[str]:
     kind = at(made, "spec.type")
     if made.get("kind") == "Service" and kind not in (None, "ClusterIP"):
         yield f"type is {kind}"
+    if made.get("kind") == "Service" and at(made, "spec.externalIPs"):
+        yield "has externalIPs"
 
 
 def _unrestricted(made: Made, environment: str) -> Iterator[str]:
@@ -49,6 +55,11 @@ def _too_much(made: Made, environment: str) -> Iterator[str]:
             yield "reads or changes secrets"
         if (resources & set(RIGHTS) and verbs - {"get", "list", "watch"}) or verbs & set(GIVE):
             yield "gives rights"
+        if entered := sorted(resources & set(ENTER)):
+            yield f"has {', '.join(entered)}"
+    role = at(made, "roleRef.name")
+    if made.get("kind") == "RoleBinding" and at(made, "roleRef.kind") == "ClusterRole" and role in MIGHTY:
+        yield f"binds {role}"
 
 
 def _everywhere(made: Made, environment: str) -> Iterable[str]:
@@ -87,7 +98,7 @@ RULES = [
     Rule("pod-security", "A namespace enforces Pod Security restricted.", _unrestricted),
     Rule("labels", "What costs or opens something says what it belongs to and who made it.", _unlabelled),
     Rule("no-wildcard", "A role names the groups, resources and verbs it is for.", _wildcard),
-    Rule("no-escalation", "A role neither reads secrets nor gives rights.", _too_much),
+    Rule("no-escalation", "A role neither reads secrets nor gives rights nor enters a pod.", _too_much),
     Rule("no-cluster-role", "Rights end at the namespace.", _everywhere),
 ]
 STACK_RULES = [

@@ -4,19 +4,18 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from policies.rule import Made, Rule, at
+from policies.rule import ADDRESS, Made, Rule, at, listed
 
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 TAG = re.compile(r":(?!latest$)[\w][\w.-]*$")
 SECRET = re.compile(
-    r"(^|[_.-])(PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIALS?|(ACCESS|API|PRIVATE|SIGNING)[_.-]?KEY)($|[_.-])",
+    r"(^|[_.-])((PG)?PASSWORD|PASSWD|PASS$|PWD|REDISCLI_AUTH|SECRET|TOKEN|CREDENTIALS?"
+    r"|(ACCESS|API|PRIVATE|SIGNING)[_.-]?KEY)($|[_.-])",
     re.IGNORECASE,
 )
-ADDRESS = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-"""An address with a password in it."""
 TEMPLATES = {"Pod": "", "CronJob": "spec.jobTemplate.spec.template"}
 SERVERS = ("Deployment", "StatefulSet", "DaemonSet")
-KINDS = (*TEMPLATES, *SERVERS, "ReplicaSet", "Job")
+KINDS = (*TEMPLATES, *SERVERS, "ReplicaSet", "ReplicationController", "Job")
 
 
 def pod(made: Made) -> Any:
@@ -99,6 +98,7 @@ def _host_port(container: Any, spec: Any) -> str:
 def _told(container: Any, spec: Any) -> str:
     values = {each.get("name"): each.get("value") for each in container.get("env") or ()}
     told = [name for name, value in values.items() if isinstance(value, str) and secret(name, value)]
+    told += listed([*(container.get("command") or ()), *(container.get("args") or ())])
     return f"{', '.join(told)} in clear" if told else ""
 
 
@@ -130,12 +130,17 @@ def _host_path(made: Made, environment: str) -> Iterator[str]:
     for volume in at(pod(made), "spec.volumes") or ():
         if volume.get("hostPath"):
             yield f"volume {volume.get('name')}: hostPath {at(volume, 'hostPath.path')}"
+    if made.get("kind") == "PersistentVolume" and at(made, "spec.hostPath"):
+        yield f"hostPath {at(made, 'spec.hostPath.path')}"
 
 
 def _token(made: Made, environment: str) -> Iterator[str]:
     holder = made if made.get("kind") == "ServiceAccount" else at(pod(made), "spec")
     if holder is not None and holder.get("automountServiceAccountToken") is not False:
         yield "automountServiceAccountToken is not false"
+    for volume in at(pod(made), "spec.volumes") or ():
+        if any(source.get("serviceAccountToken") for source in at(volume, "projected.sources") or ()):
+            yield f"volume {volume.get('name')}: serviceAccountToken"
 
 
 def _endless(made: Made, environment: str) -> Iterable[str]:

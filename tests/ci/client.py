@@ -2,7 +2,7 @@
 """Stands in for gh, glab, az and Jenkins' java: keeps what it is sent in $STATE, refuses what the systems refuse.
 
 A second POST or create of the same name, a DELETE, PUT or update of what is not there, and a look at it end with 1.
-Users and teams are there with the id 42, but for `nobody`.
+Users and teams are there with the id 42, but for `nobody`. A POST of a body that has the key $REFUSED ends with 1.
 """
 
 import json
@@ -92,7 +92,7 @@ def rest(state: dict[str, Any], method: str, path: str) -> Any:
     if method == "POST":
         held = state.setdefault(path, {})
         name = body.get("name") or body["description"]
-        if name in held:
+        if name in held or os.environ.get("REFUSED") in body:
             return None
         held[name] = body | {"id": crc32(name.encode())}
         return held[name]

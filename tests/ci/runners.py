@@ -97,7 +97,10 @@ def github(project: Path, event: str) -> Scripts:
 
 
 def _github(command: str, variables: dict[str, str]) -> Step:
-    return Step(command, {name: _filled(value, {"${{ github.token }}": TOKEN}) for name, value in variables.items()})
+    """Nobody has set a variable or a secret: they are empty."""
+    values = {"${{ github.token }}": TOKEN, "${{ vars.PULUMI_BACKEND_URL }}": ""}
+    values["${{ secrets.PULUMI_CONFIG_PASSPHRASE }}"] = ""
+    return Step(command, {name: _filled(value, values) for name, value in variables.items()})
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
@@ -152,12 +155,14 @@ def _holds(condition: str, event: str) -> bool:
 
 
 def _azure(steps: list[dict[str, Any]], variables: dict[str, str]) -> Any:
-    """Every variable is in the environment; the token only where a step asks for it."""
+    """Every variable is in the environment; the token only where a step asks for it. What nobody set stays."""
     values = {"$(System.AccessToken)": TOKEN, "$(Pipeline.Workspace)/.cache/uv": "$UV_CACHE_DIR"}
     for step in steps:
         if "script" in step:
             given = {name: _filled(value, values) for name, value in (variables | step.get("env", {})).items()}
-            yield Step(step["script"], {name: value for name, value in given.items() if not value.startswith("$")})
+            yield Step(
+                step["script"], {name: value for name, value in given.items() if not value.startswith(("$U", "${"))}
+            )
 
 
 def jenkins(project: Path, event: str) -> Scripts:

@@ -120,6 +120,24 @@ def test_an_environment_without_entry_needs_no_login(project: Path) -> None:
     assert not (project / "var" / "ci" / "token").exists()
 
 
+def test_settings_are_written_whole_or_not_at_all_beside_a_persons_own(project: Path) -> None:
+    makefile = "-include tools/ci/targets.mk\nenv:\n\t@echo export ML_STORE=$(STORE) && $(END)\n"
+    (project / "Makefile").write_text(makefile)
+
+    def settings(*words: str) -> checkers.Ended:
+        return checkers.run("make", "settings", *words, cwd=project, env={"PATH": os.environ["PATH"]})
+
+    assert settings("STORE=s3://first", "END=true").returncode == 0
+    with (project / ".env").open("a") as file:
+        file.write("DATABASE_PASSWORD=hunter2")
+    whole = "DATABASE_PASSWORD=hunter2\nexport ML_STORE=s3://second\n"
+    assert settings("STORE=s3://second", "END=true").returncode == 0
+    assert (project / ".env").read_text() == whole
+    assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
+    assert settings("STORE=s3://third", "END=false").returncode != 0
+    assert (project / ".env").read_text() == whole
+
+
 @pytest.fixture
 def previewed(project: Path) -> Path:
     (project / "var" / "infra").mkdir(parents=True)
@@ -140,14 +158,16 @@ def github(address: str) -> dict[str, str]:
 
 def test_the_preview_is_one_comment_kept_up_to_date(previewed: Path) -> None:
     first = {"id": 9, "body": "<!-- infrastructure preview -->\nold"}
-    with a_system((200, []), (201, {}), (200, [{"id": 1, "body": "hello"}, first]), (200, {})) as (address, asked):
+    others = [{"id": number, "body": "hello"} for number in range(100, 200)]
+    with a_system((200, []), (201, {}), (200, others), (200, [first]), (200, {})) as (address, asked):
         assert run(previewed, "comment.py", **github(address)).returncode == 0
         assert run(previewed, "comment.py", **github(address)).returncode == 0
     comments = "/repos/acme/ml/issues/5/comments"
     assert [what for what, _, _ in asked] == [
-        f"GET {comments}?per_page=100",
+        f"GET {comments}?per_page=100&page=1",
         f"POST {comments}",
-        f"GET {comments}?per_page=100",
+        f"GET {comments}?per_page=100&page=1",
+        f"GET {comments}?per_page=100&page=2",
         "PATCH /repos/acme/ml/issues/comments/9",
     ]
     assert "+ 3 to create" in asked[1][2]["body"]

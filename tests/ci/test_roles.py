@@ -146,6 +146,19 @@ def test_main_is_protected_and_only_main_deploys(project: Path, clients: dict[st
         assert locks == ["staging", "production", "watch"]
 
 
+def test_what_gitlab_refuses_leaves_nothing_unprotected(project: Path, clients: dict[str, str]) -> None:
+    if project.name != "gitlab":
+        return
+    for refused, kind, name in (
+        ("code_owner_approval_required", "protected_branches", "main"),
+        ("approval_rules", "protected_environments", "staging"),
+    ):
+        applied(project, clients)
+        ended = run(project, "repository.py", **clients, REFUSED=refused)
+        assert ended.returncode == 2, ended.stderr
+        assert name in json.loads(Path(clients["STATE"]).read_text())[f"projects/:id/{kind}"]
+
+
 def test_somebody_whom_the_system_does_not_know_is_one_sentence(project: Path, clients: dict[str, str]) -> None:
     if project.name == "jenkins":
         return

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.ci import checkers
+from tests.ci import checkers, definitions
 from tests.rendering import ROOT, render, tree
 
 TEMPLATE = ROOT / "template"
@@ -89,6 +89,7 @@ def test_actions_and_images_are_pinned_by_digest_with_the_version_beside() -> No
 def test_no_definition_names_a_secret() -> None:
     tokens_of_the_job = (
         r"CI_ID_TOKEN|CI_TOKEN|SYSTEM_ACCESSTOKEN|System\.AccessToken|CI_REGISTRY_PASSWORD|REGISTRY_PASSWORD"
+        r"|secrets\.PULUMI_CONFIG_PASSPHRASE"
     )
     for file in DEFINITIONS:
         text = re.sub(tokens_of_the_job, "", file.read_text())
@@ -96,6 +97,27 @@ def test_no_definition_names_a_secret() -> None:
             r"github\.token|id-token|id_tokens|ci-id-token|a token that writes|this token|no secrets", "", text
         )
         assert not re.search(r"secret|password|token|api.?key", text, re.I), file
+
+
+ENGINE = {f"make {target}" for target in ("infra-preview", "infra-up", "infra-drift", "settings")}
+"""What reads or writes the state of an environment."""
+
+
+def test_the_state_reaches_the_jobs_that_ask_for_it_and_no_other() -> None:
+    state = {
+        "PULUMI_BACKEND_URL": "${{ vars.PULUMI_BACKEND_URL }}",
+        "PULUMI_CONFIG_PASSPHRASE": "${{ secrets.PULUMI_CONFIG_PASSPHRASE }}",
+    }
+    for file in WORKFLOWS:
+        for name, job in yaml.safe_load(file.read_text())["jobs"].items():
+            given = {key: value for key, value in job.get("env", {}).items() if key.startswith("PULUMI_")}
+            assert given == (state if ENGINE & {step.get("run") for step in job["steps"]} else {}), name
+        assert file.read_text().count("secrets.") == file.read_text().count("vars.PULUMI_BACKEND_URL")
+    # On Azure a variable is in every step, a secret one only where it is asked for.
+    passed = {"PULUMI_CONFIG_PASSPHRASE": "$(PULUMI_CONFIG_PASSPHRASE)"}
+    for stage in yaml.safe_load((TEMPLATE / "azure-pipelines.yml").read_text())["stages"]:
+        for step in (step for job in stage["jobs"] for step in definitions.azure_steps(job)):
+            assert (step.get("env") == passed) == (step.get("script") in ENGINE), step
 
 
 def permissions(file: Path) -> dict[str, dict[str, str]]:
@@ -127,6 +149,35 @@ def test_a_request_from_a_fork_gets_neither_identity_nor_write_token() -> None:
     jobs = yaml.safe_load((TEMPLATE / ".gitlab-ci.yml").read_text())
     assert not jobs["verify"].get("id_tokens")
     assert not jobs["change-image"].get("id_tokens")
+
+
+def cleaned(github: str, azure: str) -> list[str]:
+    """The jobs that may run on a machine of one's own, and whose checkout empties it."""
+    found = [
+        name
+        for name, job in yaml.safe_load(github)["jobs"].items()
+        for step in job["steps"]
+        if "vars.RUNNER" in job["runs-on"]
+        and step.get("uses", "").startswith("actions/checkout@")
+        and step["with"].get("clean", True)
+    ]
+    for stage in yaml.safe_load(azure)["stages"]:
+        for job in stage["jobs"]:
+            if {"checkout": "self", "clean": "false"} not in definitions.azure_steps(job):
+                found.append(f"{stage['stage']} {job.get('job') or job['deployment']}")
+    return found
+
+
+def test_no_checkout_takes_away_what_a_runner_of_ones_own_holds() -> None:
+    azure = (TEMPLATE / "azure-pipelines.yml").read_text()
+    workflows = [file.read_text() for file in WORKFLOWS]
+    assert [name for text in workflows for name in cleaned(text, azure)] == []
+    [watch] = [text for text in workflows if "name: watch" in text]
+    every = {"monitor", "retrain", "audit", "template-check", "infra-drift", "watch audit"}
+    forgetful = azure.replace('{checkout: self, clean: "false"}', "checkout: self")
+    assert every <= set(cleaned(watch.replace(", clean: false", ""), forgetful))
+    variables = yaml.safe_load((TEMPLATE / ".gitlab-ci.yml").read_text())["variables"]
+    assert (variables["GIT_STRATEGY"], "--exclude=var/" in variables["GIT_CLEAN_FLAGS"]) == ("fetch", True)
 
 
 def test_caches_are_keyed_on_the_lock() -> None:

@@ -46,7 +46,9 @@ class Lab:
         }
         (infra / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump({"config": config}))
         inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI")) and key not in ("CI", "TF_BUILD")
         }
         environment = inherited | QUIET | {"PULUMI_HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
         command = [str(infra / ".venv" / "bin" / "python"), str(infra / "environment.py"), verb, ENVIRONMENT, *words]

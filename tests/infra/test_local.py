@@ -125,6 +125,28 @@ def test_a_free_port_that_somebody_takes_first_is_not_insisted_on(project: Path,
     assert ended.returncode == 0, tail(ended)
 
 
+STARTED = """
+import sys
+from pathlib import Path
+from components.local import process
+
+folder = Path(sys.argv[1])
+process.start(["sh", "-c", "env >env; exec sleep 60"], {"ML_PORT": "1"}, folder, "web", folder)
+while not (folder / "env").exists() or "ML_PORT" not in (folder / "env").read_text():
+    pass
+process.stop(folder / "web.pid")
+"""
+
+
+def test_what_a_job_starts_is_not_handed_the_jobs_secrets(project: Path, tmp_path: Path) -> None:
+    secrets = ("PULUMI_CONFIG_PASSPHRASE", "CI_ID_TOKEN", "CI_TOKEN", "REGISTRY_PASSWORD", "SYSTEM_ACCESSTOKEN")
+    given = os.environ | dict.fromkeys((*secrets, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "DATABASE_USER"), "hunter2")
+    command = [str(project / "infra" / ".venv" / "bin" / "python"), "-c", STARTED, str(tmp_path)]
+    subprocess.run(command, cwd=project / "infra", env=given, check=True, timeout=60)
+    held = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines() if "=" in line)
+    assert [name for name, value in held.items() if value == "hunter2"] == ["DATABASE_USER"]
+
+
 def test_a_port_that_is_taken_is_told(local: Local) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -184,17 +206,40 @@ def test_another_passphrase_is_told(local: Local) -> None:
         ({"servingPorts": 1}, "ml:servingPorts is no key of the target local"),
         ({"servingPort": "often"}, "ml:servingPort is 'often'"),
         ({"servingPort": 70000}, "give 0 to 65535"),
+        ({"online": "redis://:hunter2@cache:6379/0"}, "online is an address with a password: give one without"),
         ({"target": "moon"}, "target is 'moon'; give one of local"),
     ],
 )
 def test_a_wrong_key_is_told_before_the_engine_is_asked(local: Local, values: dict[str, object], sentence: str) -> None:
     local.configure(**values)
-    assert sentence in local.refused("preview")
+    said = local.refused("preview")
+    assert sentence in said
+    assert "hunter2" not in said
 
 
 def test_what_is_not_up_has_no_outputs(local: Local) -> None:
     assert "bring it up: make infra-up ENV=dev" in local.refused("outputs")
     assert "bring it up: make infra-up ENV=dev" in local.refused("env")
+
+
+ENV = """
+from types import SimpleNamespace
+
+import environment
+from components.contract import Outputs
+
+made = Outputs(tracking_uri="http://host/?a=1&b=$(touch run)")
+environment.outputs_of = lambda _: made
+environment.env(SimpleNamespace(), [])
+"""
+
+
+def test_an_address_is_a_value_to_the_shell_and_no_command(project: Path, tmp_path: Path) -> None:
+    command = [str(project / "infra" / ".venv" / "bin" / "python"), "-c", ENV]
+    told = subprocess.run(command, cwd=project / "infra", capture_output=True, text=True, check=True).stdout
+    script = f'{told}printf %s "$ML_TRACKING_URI"'
+    said = subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said == "http://host/?a=1&b=$(touch run)"
 
 
 def _taken(port: int) -> bool:

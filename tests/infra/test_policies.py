@@ -64,6 +64,18 @@ def a_role() -> Object:
     return an_object("Role", rules=[{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "create"]}])
 
 
+def a_binding() -> Object:
+    return an_object("RoleBinding", roleRef={"kind": "Role", "name": "data-scientist"}, subjects=[{"kind": "User"}])
+
+
+def a_controller() -> Object:
+    return an_object("ReplicationController", spec={"template": TEMPLATE})
+
+
+def a_volume() -> Object:
+    return an_object("PersistentVolume", spec={"csi": {"driver": "disk.example"}})
+
+
 def a_service() -> Object:
     return an_object("Service", spec={"ports": [{"port": 80}]})
 
@@ -81,7 +93,10 @@ def a_process() -> Object:
     }
 
 
-ALL = [a_deployment, a_job, a_cron_job, a_namespace, a_role, a_service, an_account, a_process]
+ALL = [
+    *(a_deployment, a_job, a_cron_job, a_controller),
+    *(a_namespace, a_role, a_binding, a_service, an_account, a_volume, a_process),
+]
 RULES = [*local.RULES, *pods.RULES, *cluster.RULES]
 
 
@@ -127,6 +142,15 @@ IN_POD = [
     ("no-host-namespace", "hostPID", True),
     ("no-host-path", "volumes", [{"name": "docker", "hostPath": {"path": "/var/run/docker.sock"}}]),
     ("no-token", "automountServiceAccountToken", None),
+    ("no-token", "volumes", [{"name": "own", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]),
+    *[
+        ("no-plain-secret", "containers.0.env", [{"name": name, "value": "s3cret"}])
+        for name in ("PGPASSWORD", "DB_PASS", "MYSQL_PWD", "REDISCLI_AUTH")
+    ],
+    ("no-plain-secret", "containers.0.args", ["--requirepass", "s3cret"]),
+    ("no-plain-secret", "containers.0.args", ["--requirepass=s3cret"]),
+    ("no-plain-secret", "containers.0.command", ["sh", "-c", "exec redis-server --requirepass s3cret"]),
+    ("no-plain-secret", "containers.0.args", ["--backend-store-uri=postgresql://ml:pw@db/ml"]),
     ("no-plain-secret", "containers.0.env", [{"name": "AWS_SECRET_ACCESS_KEY", "value": "wJalrXUtnFEMI"}]),
     ("no-plain-secret", "containers.0.env", [{"name": "ML_TRACKING_URI", "value": "postgresql://ml:pw@db/ml"}]),
     (
@@ -159,6 +183,12 @@ def test_a_mistake_in_a_pod_is_refused_by_name(holder: Callable[[], Object], rul
         ("no-wildcard", a_role, "rules.0.resources", ["*"]),
         ("no-escalation", a_role, "rules.0.resources", ["secrets"]),
         ("no-escalation", a_role, "rules", [{"resources": ["rolebindings"], "verbs": ["create"]}]),
+        ("no-escalation", a_role, "rules", [{"resources": ["serviceaccounts/token"], "verbs": ["create"]}]),
+        ("no-escalation", a_role, "rules", [{"resources": ["pods/exec"], "verbs": ["create"]}]),
+        ("no-escalation", a_binding, "roleRef", {"kind": "ClusterRole", "name": "cluster-admin"}),
+        ("service-inside", a_service, "spec.externalIPs", ["192.0.2.7"]),
+        ("not-privileged", a_controller, "spec.template.spec.containers.0.securityContext.privileged", True),
+        ("no-host-path", a_volume, "spec.hostPath", {"path": "/etc"}),
         ("no-token", an_account, "automountServiceAccountToken", None),
         ("loopback", a_process, "command", ["mlflow", "server", "--host", "0.0.0.0"]),  # noqa: S104
         ("loopback", a_process, "command", ["prometheus", "--web.listen-address=:9090"]),
@@ -207,6 +237,13 @@ def test_many_pods_without_a_disruption_budget_are_refused() -> None:
     assert list(budgets.wrong([one])) == []
     assert list(budgets.wrong([a_deployment()])) == ["Deployment it"]
     assert list(budgets.wrong([a_deployment(), change(budget, "spec.selector.matchLabels", {"a": "b"})])) != []
+
+
+def test_a_variable_from_a_secret_is_no_plain_value() -> None:
+    words = ["--requirepass", "$(PASSWORD)", "--uri=postgresql://ml:$(PASSWORD)@db/ml", 'server --token "$TOKEN"']
+    assert refused(change(a_deployment(), "spec.template.spec.containers.0.args", words)) == []
+    held = [{"name": "PWD", "value": "/srv"}, {"name": "ML_SERVING_AUTH", "value": "keys"}]
+    assert refused(change(a_deployment(), "spec.template.spec.containers.0.env", held)) == []
 
 
 def test_what_a_preview_cannot_know_yet_is_no_mistake() -> None:

@@ -1,4 +1,8 @@
-"""What people may do in the namespace: the seven roles of roles.yaml. No role reads secrets or gives rights."""
+"""What people may do in the namespace: the seven roles of roles.yaml. No role gives rights.
+
+None reads secrets by name; but a job can mount them, and RBAC knows no job without: whoever may create jobs (the data
+scientist, the data, DevOps and ML engineers) can read them so.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

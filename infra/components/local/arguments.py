@@ -1,6 +1,7 @@
 """What the local target is told: one field for each configuration key."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ..keys import key
 
@@ -13,7 +14,7 @@ class Arguments:
     project: str
     tracking_port: int = key("Port of MLflow's tracking server; 0 takes a free one.", 0)
     serving_port: int = key("Port of the service; 0 takes a free one.", 0)
-    online: str = key("Online feature store as redis://...; empty is a SQLite file.", "")
+    online: str = key("Online feature store as redis://..., without a password; empty is a SQLite file.", "")
     schedule_seconds: int = key("Seconds between two rounds of monitor and retrain.", 300)
     start_seconds: int = key("How long a process may take until it answers.", 60)
     alerts: bool = key("Start Prometheus and Alertmanager where they are installed.", True)
@@ -25,5 +26,8 @@ class Arguments:
                 raise ValueError(f"{name} is {getattr(self, name)}: give 0 to 65535")
         if self.schedule_seconds < 1 or self.start_seconds < 1:
             raise ValueError("scheduleSeconds and startSeconds are counted from 1")
+        # Whoever reads the state, a preview or its comment would read it too.
+        if urlsplit(self.online).password:
+            raise ValueError("online is an address with a password: give one without, or the target kubernetes")
         if self.online and not self.online.startswith(("redis://", "rediss://")):
             raise ValueError(f"online is '{self.online}': give redis://HOST:PORT/DB, or leave it empty for SQLite")

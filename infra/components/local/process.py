@@ -22,6 +22,8 @@ MARK = "ML_PROCESS"
 """In the environment of a process and of what it starts: the path of the record."""
 JOBS = ("RUNNER_TRACKING_ID", "VSTS_PROCESS_LOOKUP_ID", "JENKINS_NODE_COOKIE")
 """By these variables the agents of GitHub, Azure and Jenkins know a job's processes, and end them with the job."""
+THEIRS = ("PULUMI_", "CI_", "ACTIONS_", "SYSTEM_", "REGISTRY_")
+"""How the variables begin that hand a deploying job its passphrase and tokens; what it starts outlives them."""
 STOP_SECONDS = 10.0
 FULL = 2**20
 """Bytes free at which a disk counts as full: a database or a log did not fit."""
@@ -41,7 +43,7 @@ def start(command: list[str], environment: dict[str, str], folder: Path, name: s
     """Start the command in a session of its own, output to NAME.log. Raises RuntimeError when it ends at once."""
     record = folder / f"{name}.pid"
     record.unlink(missing_ok=True)
-    inherited = {key: value for key, value in os.environ.items() if key not in JOBS}
+    inherited = {key: value for key, value in os.environ.items() if key not in JOBS and not key.startswith(THEIRS)}
     with open(folder / f"{name}.log", "ab") as log:
         child = subprocess.Popen(
             ["/bin/sh", "-c", RECORD, str(record), *command],

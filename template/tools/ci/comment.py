@@ -11,6 +11,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ def on_github(shown: str) -> None:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text("utf-8"))
     base = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     comments = f"{base}/{event['pull_request']['number']}/comments"
-    earlier = [found["id"] for found in ask("GET", f"{comments}?per_page=100") if found["body"].startswith(MARK)]
-    if earlier:
-        ask("PATCH", f"{base}/comments/{earlier[0]}", {"body": shown})
+    pages = (ask("GET", f"{comments}?per_page=100&page={number}") for number in count(1))
+    held = chain.from_iterable(takewhile(bool, pages))
+    if earlier := next((found["id"] for found in held if found["body"].startswith(MARK)), None):
+        ask("PATCH", f"{base}/comments/{earlier}", {"body": shown})
     else:
         ask("POST", comments, {"body": shown})
 

@@ -7,8 +7,10 @@ ENV ?= dev
 login: ## Log in to ENV as this CI job, by its own short-lived token
 	$(RUN) python tools/ci/identity.py $(ENV)
 
+# A person's own lines stay, readable by nobody new; when ENV says nothing, all of it does.
 settings: ## Write what ENV's infrastructure says, as ML_* settings, to .env
-	@$(MAKE) --no-print-directory --silent env ENV=$(ENV) >.env
+	@mkdir -p var && umask 077 && { grep -v '^export ML_' .env 2>/dev/null; \
+		$(MAKE) --no-print-directory --silent env ENV=$(ENV); } >var/settings.env && mv var/settings.env .env
 
 comment: ## Show the infrastructure preview on the change request
 	$(RUN) python tools/ci/comment.py

@@ -1,0 +1,51 @@
+"""Where the engine keeps what it made: a folder of this machine, unless one says otherwise; in CI one should."""
+
+import json
+import subprocess
+
+from tests.infra.local import Local
+
+ASK = """
+import json, sys
+from pathlib import Path
+from components import pulumi_command
+
+print(json.dumps(pulumi_command.environment("staging", sys.argv[1], Path(sys.argv[2])).variables))
+"""
+
+
+def asked(local: Local, target: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The engine's variables as JSON."""
+    infra = local.project / "infra"
+    surroundings = {key: value for key, value in local.variables.items() if key not in ("CI", "TF_BUILD")}
+    return subprocess.run(
+        [str(infra / ".venv" / "bin" / "python"), "-c", ASK, target, str(infra)],
+        env=surroundings | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_a_state_that_would_be_gone_with_its_job_is_told(local: Local) -> None:
+    for job in ({"CI": "true"}, {"TF_BUILD": "True"}, {"CI": "true", "PULUMI_BACKEND_URL": ""}):
+        told = asked(local, "kubernetes", **job).stderr
+        assert len(told.splitlines()) == 1
+        assert "PULUMI_BACKEND_URL" in told
+        assert asked(local, "local", **job).stderr == ""
+    assert asked(local, "kubernetes").stderr == ""
+    assert asked(local, "kubernetes", CI="true", PULUMI_BACKEND_URL="s3://bucket").stderr == ""
+
+
+def test_a_variable_that_ci_hands_on_without_a_value_is_not_set(local: Local) -> None:
+    names = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
+    home = local.project / "var" / "infra"
+    for unset in (dict.fromkeys(names, ""), {name: f"$({name})" for name in names}):
+        held = json.loads(asked(local, "local", CI="true", **unset).stdout)
+        assert held["PULUMI_BACKEND_URL"] == f"file://{home / 'state'}"
+        assert held["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(home / "passphrase")
+        assert "PULUMI_CONFIG_PASSPHRASE" not in held
+    given = dict.fromkeys(names, "s3://bucket")
+    held = json.loads(asked(local, "local", **given).stdout)
+    assert given.items() <= held.items()
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in held
