@@ -84,7 +84,8 @@ def job_spec(job: str, args: ScheduleArgs, labels: dict[str, str]) -> dict:
     ]
     spec = pod.spec(steps[-1:], app.secret, first=steps[:-1], volumes=volumes, restart_policy="Never", **app.pull)
     return {
-        "backoff_limit": 0 if job == "rollback" else 1,  # a second rollback undoes the first
+        # A second rollback undoes the first; a second retrain is told to wait, and would end well.
+        "backoff_limit": 0 if job in ("rollback", "retrain") else 1,
         "active_deadline_seconds": int(args.hours * 3600),
         "ttl_seconds_after_finished": 86400,
         "template": {"metadata": {"labels": labels}, "spec": spec},

@@ -84,6 +84,7 @@ def infer(
         slices=describe.slices(columns, specs, target),
     )
     check(contract, "contract.yaml")
+    contract, notes[target] = _with_positive(contract, columns[target], notes[target])
     contract, notes[target] = _with_limit(contract, loaded, notes[target])
     found = [Finding(c.name, c.type, c.why, notes[c.name]) for c in columns.values()]
     return Inference(contract, found + findings, secret)
@@ -181,6 +182,17 @@ def _may_be_classes(target: Profile) -> bool:
 def _most_classes(target: Profile) -> int:
     """So many values can be told apart: each has two rows on average."""
     return min(MOST_CLASSES, max(2, target.present // 2))
+
+
+def _with_positive(contract: Contract, target: Profile, note: str) -> tuple[Contract, str]:
+    """The contract with the class whose probability is answered: true, 1, or the rarer of two names."""
+    counts = target.counts()
+    if contract.task != "classification" or len(counts) != 2:
+        return contract, note
+    last_first = sorted(counts, reverse=True)
+    positive = min(last_first, key=lambda name: counts[name]) if target.type == "string" else last_first[0]
+    said = f"predicts the probability of '{positive}' (positive: in contract.yaml)"
+    return msgspec.structs.replace(contract, positive=positive), f"{note}; {said}" if note else said
 
 
 def _with_limit(contract: Contract, loaded: Loaded, note: str) -> tuple[Contract, str]:

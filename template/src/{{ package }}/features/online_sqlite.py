@@ -37,7 +37,6 @@ class SqliteStore:
 
     def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, store: str, position: int) -> bool:
         features = json.dumps(view.features)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._failing(), self._writing() as connection:
             held = connection.execute("SELECT * FROM materialized WHERE view = ?", (view.name,)).fetchone()
             if held and held[2] == store and held[3] > position:
@@ -91,6 +90,7 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         try:
             # Readers go on with what was there until the commit.
@@ -106,7 +106,7 @@ class SqliteStore:
     def _failing(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"The online store {self.path} cannot be used: {error}. Check ML_FEATURE_ONLINE_URI."
             ) from None
