@@ -82,7 +82,7 @@ def _set_aside(column: Profile, is_entity: bool, suspect: Suspicion | None) -> t
     notes = []
     if suspect:
         notes.append(f"possible leak: it alone tells the target (score {suspect.score:.3f}); known when predicting?")
-    if column.type == "timestamp":
+    elif column.type == "timestamp":
         notes.append(f"an event time? Then say --time {column.name!r}")
     if column.type == "string" and column.distinct > HIGH:
         notes.append(f"high cardinality: {column.distinct:,} values")

@@ -67,7 +67,9 @@ def _classes(x: "NDArray[np.float64]", y: "NDArray[np.int64]", can_rename: bool)
     tree = DecisionTreeClassifier(class_weight="balanced", max_leaf_nodes=64, random_state=0)
     answers = cross_val_predict(tree, x.reshape(-1, 1), y, cv=StratifiedKFold(3, shuffle=True, random_state=0))
     errors = np.array([np.sum(answers[y == code] != code) for code in np.unique(y)])
-    return Suspicion(float(1 - np.mean(errors / sizes)), can_rename and _renames(x, y))
+    # A date that only those have who left: whether it is there is the target.
+    is_outright = (can_rename and _renames(x, y)) or _renames(np.isnan(x).astype(float), y)
+    return Suspicion(float(1 - np.mean(errors / sizes)), is_outright)
 
 
 def _amounts(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> Suspicion:
