@@ -34,7 +34,7 @@ def run(
 
 @app.command()
 def tune(
-    trials: Annotated[int, typer.Option(help="How many settings to try.")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="How many settings to try.")] = 30,
     timeout: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     reset: Annotated[bool, typer.Option(help="Forget the tuned parameters; train with the defaults again.")] = False,
     json: Json = False,
@@ -47,12 +47,11 @@ def tune(
     context = context_of()
     if reset:
         forget(context.contract, context.store)
+        print("the tuned parameters are forgotten; ml run train uses the defaults of model.py")
         return
     progress = Tuning(trials, silent=json)
     tuned = search(context.contract, context.store, context.settings, context.gates, trials, timeout, progress)
-    show_json(tuned) if json else print(
-        f"best {tuned.metric} {tuned.value:.4f} with {tuned.best}; ml run train uses it"
-    )
+    show_json(tuned) if json else print(tuned.text())
 
 
 @app.command()

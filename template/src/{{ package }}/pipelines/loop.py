@@ -42,7 +42,7 @@ def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False) -> list
         ended = time.perf_counter()
         events.append(Event(play.__name__, round(begun - started, 2), round(ended - begun, 2), evidence))
         _save(settings.home / "loop.json", events)
-        console.print(f"[green]{ended - started:6.1f} s[/]  {escape(sentence)}")
+        console.print(f"[green]{ended - started:6.1f} s[/]  {escape(sentence)}", soft_wrap=True)
         console.print(f"[dim]          {escape(_facts(evidence))}[/]", soft_wrap=True)
 
     stage = prepare(settings, rows)

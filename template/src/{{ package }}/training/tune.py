@@ -63,8 +63,14 @@ def tune(
     study = _study(contract, settings, data, metric)
     tried = len(study.trials)
 
+    failures: list[str] = []
+
     def objective(trial: "optuna.Trial") -> float:
-        return _value(data, settings.seed, recipe.space(trial), metric)
+        try:
+            return _value(data, settings.seed, recipe.space(trial), metric)
+        except ProjectError as error:
+            failures.append(str(error))
+            raise
 
     def after(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
         best = _best(study, metric, default)
@@ -74,7 +80,9 @@ def tune(
     # A value outside what the estimator takes fails its trial, not the search.
     study.optimize(objective, trials, timeout, callbacks=[after], catch=(ProjectError,))
     if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
-        raise ProjectError("Every trial failed; try the limits in `space` of training/model.py one by one.")
+        if not failures:
+            raise ProjectError("No trial ended in the time given; give --timeout more seconds.")
+        raise ProjectError(f"Every trial failed; look at `space` of training/model.py. The last one: {failures[-1]}")
     return _best(study, metric, default)
 
 
