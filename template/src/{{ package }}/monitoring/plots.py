@@ -1,5 +1,6 @@
 """Geometry of the report's plots: numbers in, places in an SVG (or percents of a bar) out."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..schema import Schema
-from ..training.reference import Categories, Numbers
+from ..training.reference import MARGIN, Categories, Numbers
 from .axis import moments, rounded, scale
 from .drift import prediction_of
 from .findings import Finding
@@ -170,19 +171,27 @@ def _numbers(name: str, numbers: Numbers, values: Floats) -> dict[str, Any]:
 
 
 def _bins(edges: list[float]) -> tuple[list[str], list[tuple[float, str]]]:
-    """What each bin holds, the missing values last; and labels by place, in bins from the left."""
+    """What each bin holds, the missing values last; and labels by place, in bins from the left.
+
+    An edge lies just below the value it begins with; a value with a bin of its own has one just above it too.
+    """
     if not edges:
         return ["all", "missing"], []
-    if len(edges) > 1 and edges[-1] == np.nextafter(edges[-2], np.inf):
-        # A bin for each of a few values: the last edge only closes the last of them.
-        texts = rounded(edges[:-1])
-        every = -(-len(texts) // 6)
-        marks = [(i + 1.42, text) for i, text in enumerate(texts) if i % every == 0]
-        return [f"below {texts[0]}", *texts, f"above {texts[-1]}", "missing"], marks
-    texts = rounded(edges)
-    between = [f"{low} to {high}" for low, high in pairwise(texts)]
-    marks = [(i + 0.92, texts[i]) for i in sorted({0, len(edges) // 2, len(edges) - 1})]
-    return [f"below {texts[0]}", *between, f"from {texts[-1]}", "missing"], marks
+    closes = [False, *(high <= math.nextafter(low + 3 * MARGIN * abs(low), math.inf) for low, high in pairwise(edges))]
+    texts = iter(rounded([edge + MARGIN * abs(edge) for edge, is_end in zip(edges, closes, strict=True) if not is_end]))
+    names: list[str] = []
+    for is_end in closes:
+        names.append(names[-1] if is_end else next(texts))
+    labels = [f"below {names[0]}"]
+    for place, (low, high) in enumerate(pairwise(names)):
+        labels.append(low if closes[place + 1] else f"{'above ' if closes[place] else ''}{low} to {high}")
+    labels += [f"{'above' if closes[-1] else 'from'} {names[-1]}", "missing"]
+    marks = []
+    for place in sorted({0, len(edges) // 2, len(edges) - 1}):
+        start = place - closes[place]
+        has_own = start + 1 < len(edges) and closes[start + 1]
+        marks.append((start + (1.42 if has_own else 0.92), names[start]))
+    return labels, list(dict.fromkeys(marks))
 
 
 def _names(name: str, categories: Categories, values: list[str]) -> dict[str, Any]:
