@@ -15,7 +15,6 @@ from ..settings import Settings
 from ..store import Store
 from . import card, catalog, trust
 from .catalog import ModelVersion
-from .gate import Verdict
 
 
 def promote(
@@ -45,10 +44,11 @@ def promote(
         return _move(contract, store, settings, now, by=by, **changes)
     if now and now.champion == target:
         return mirror(contract, store, settings)
-    if now and _is_outdated(chosen.verdict, now):
+    if now and _is_outdated(store, chosen, now):
         if not override:
             raise Refused(
-                f"Version {target.version} was not judged against today's champion, version {now.champion.version}. "
+                f"Version {target.version} was judged against another champion than today's, version "
+                f"{now.champion.version}. "
                 "What was trained last, ml promote without a version judges again; else give --override and --reason."
             )
         changes["override"] = True
@@ -135,9 +135,12 @@ def _allowed(
     return chosen
 
 
-def _is_outdated(verdict: Verdict, now: Deployment) -> bool:
-    """Whether another champion has come since. An older verdict does not know; one not enforced compared nothing."""
-    return verdict.enforced and verdict.against not in (None, now.champion.digest)
+def _is_outdated(store: Store, chosen: ModelVersion, now: Deployment) -> bool:
+    """Whether another champion has come since the version was held against one. A former champion may come back."""
+    against = chosen.verdict.against if chosen.verdict.enforced else None
+    if not against or against == now.champion.digest:
+        return False
+    return all(entry.champion.digest != chosen.digest for entry in deployment.history(store, now.model))
 
 
 def _trusted(store: Store, settings: Settings, model: str, digest: str) -> None:
