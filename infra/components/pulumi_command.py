@@ -112,8 +112,8 @@ def environment(name: str, target: str, folder: Path) -> Environment:
     if target != "local" and CI & given.keys() and "PULUMI_BACKEND_URL" not in given:
         # A change from a fork has neither, and may be previewed all the same.
         print(
-            f"{name}: Pulumi's state is in var/infra/state, and gone with this job's checkout; give the job "
-            "PULUMI_BACKEND_URL and PULUMI_CONFIG_PASSPHRASE, see infra/README.md, State.",
+            f"{name}: Pulumi's state is in var/infra/state, and gone with this job's checkout; "
+            "give the job PULUMI_BACKEND_URL, see infra/README.md, State.",
             file=sys.stderr,
         )
     home = folder.parent / "var" / "infra"
@@ -126,12 +126,8 @@ def environment(name: str, target: str, folder: Path) -> Environment:
 
 
 def _given() -> dict[str, str]:
-    """Our environment. A variable that CI hands on without having it is none: empty, or on Azure $(NAME)."""
-    return {
-        name: value
-        for name, value in engine.quiet().items()
-        if not name.startswith("PULUMI_") or value not in ("", f"$({name})")
-    }
+    """Our environment. A variable that CI hands on without having it is empty, and so none."""
+    return {name: value for name, value in engine.quiet().items() if value or not name.startswith("PULUMI_")}
 
 
 def _kept(raw: list[str], lines: Iterable[str]) -> Iterator[str]:

@@ -74,8 +74,7 @@ def actionlint(*workflows: Path) -> Ended:
         if not (place / "actionlint").exists():
             settings = os.environ | {"GOBIN": str(place), "GOFLAGS": ""}
             subprocess.run(["go", "install", GO["actionlint"]], check=True, capture_output=True, env=settings)
-    # GitHub has it since May 2026 (rhysd/actionlint#657); its schema holds the value.
-    return run(place / "actionlint", "-ignore", 'unexpected key "queue" for "concurrency"', *workflows)
+    return run(place / "actionlint", *workflows)
 
 
 def gitlab_ci_local(project: Path, *words: str, **environment: str) -> Ended:

@@ -12,7 +12,7 @@ class Known {
         stages: ['stage'],
         stage: ['agent', 'options', 'environment', 'when', 'steps', 'stages'],
         agent: ['label'],
-        options: ['timeout', 'lock'],
+        options: ['timeout', 'lock', 'disableConcurrentBuilds'],
         triggers: ['cron'],
         parameters: ['choice', 'string'],
         environment: ['credentials'],

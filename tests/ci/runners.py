@@ -97,9 +97,8 @@ def github(project: Path, event: str) -> Scripts:
 
 
 def _github(command: str, variables: dict[str, str]) -> Step:
-    """Nobody has set a variable or a secret: they are empty."""
+    """Nobody has set a variable: it is empty."""
     values = {"${{ github.token }}": TOKEN, "${{ vars.PULUMI_BACKEND_URL }}": ""}
-    values["${{ secrets.PULUMI_CONFIG_PASSPHRASE }}"] = ""
     return Step(command, {name: _filled(value, values) for name, value in variables.items()})
 
 
@@ -155,14 +154,12 @@ def _holds(condition: str, event: str) -> bool:
 
 
 def _azure(steps: list[dict[str, Any]], variables: dict[str, str]) -> Any:
-    """Every variable is in the environment; the token only where a step asks for it. What nobody set stays."""
+    """Every variable is in the environment; the token only where a step asks for it."""
     values = {"$(System.AccessToken)": TOKEN, "$(Pipeline.Workspace)/.cache/uv": "$UV_CACHE_DIR"}
     for step in steps:
         if "script" in step:
             given = {name: _filled(value, values) for name, value in (variables | step.get("env", {})).items()}
-            yield Step(
-                step["script"], {name: value for name, value in given.items() if not value.startswith(("$U", "${"))}
-            )
+            yield Step(step["script"], {name: value for name, value in given.items() if not value.startswith("$")})
 
 
 def jenkins(project: Path, event: str) -> Scripts:

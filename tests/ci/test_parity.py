@@ -4,13 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.ci.definitions import SYSTEMS, WORKFLOWS, Definition, Job
+from tests.ci.definitions import SYSTEMS, Definition, Job
 from tests.rendering import ROOT
 
 TEMPLATE = ROOT / "template"
-ROLLBACK = "deploy-${{ inputs.environment }}"
 
 
 def job(name: str, targets: str, environment: str = "", minutes: int = 30, after: str = "", **also: bool) -> Job:
@@ -79,15 +77,6 @@ def test_every_system_does_the_same(system: str, trigger: str) -> None:
             for one in found
         ]
     assert found == wanted
-
-
-def test_a_rollback_waits_for_no_approval_and_for_nothing_newer() -> None:
-    workflows = [TEMPLATE / name for name in WORKFLOWS.values()]
-    jobs = [job for file in workflows for job in yaml.safe_load(file.read_text())["jobs"].values()]
-    groups = [job["concurrency"] for job in jobs if "concurrency" in job]
-    assert [each.get("queue") for each in groups if each["group"] in ("deploy-production", ROLLBACK)] == ["max"] * 3
-    # With it a build that waits for people holds back all others.
-    assert "disableConcurrentBuilds" not in (TEMPLATE / "Jenkinsfile").read_text()
 
 
 def test_a_target_that_one_system_lacks_is_noticed(tmp_path: Path) -> None:
