@@ -47,11 +47,11 @@ def by_time(times: NDArray[np.datetime64], rows: Sequence[str]) -> Split:
 
 
 def by_row(rows: Sequence[str]) -> Split:
-    """By a hash of the row: it falls into the same part whatever else is in the table, and so do rows equal to it.
+    """By a hash of the row: a row falls into the same part whatever else is in the table.
 
     Only where that would leave a part empty (a handful of rows) the rows are dealt out in the order of their hashes.
     """
-    shares = np.array([_share(row.partition(".")[0]) for row in rows])
+    shares = np.array([int(hashlib.sha256(row.encode()).hexdigest()[:13], 16) / 16**13 for row in rows])
     part = (shares >= TRAIN).astype(np.int64) + (shares >= VALIDATION)
     distinct, place = np.unique(shares, return_inverse=True)
     if len(np.unique(part)) < 3:
@@ -60,10 +60,6 @@ def by_row(rows: Sequence[str]) -> Split:
         validation = 1 if count >= 3 else 0
         part = (place >= count - test - validation).astype(np.int64) + (place >= count - test)
     return _parts(part)
-
-
-def _share(identity: str) -> float:
-    return int(hashlib.sha256(identity.encode()).hexdigest()[:13], 16) / 16**13
 
 
 def _parts(part: Integers) -> Split:
