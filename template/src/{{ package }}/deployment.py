@@ -30,7 +30,7 @@ Action = Literal["promote", "roll back", "challenge", "retire challenger"]
 class Deployment(msgspec.Struct, frozen=True):
     """deployments/<model>.json. `generation` counts the moves; `by`, `reason` and `at` (ISO, UTC) tell of this one.
 
-    `override`: a person moved a version here that the gate had rejected.
+    `override`: a person moved a version here that the gate had rejected, or accepted against another champion.
     """
 
     model: str

@@ -38,9 +38,9 @@ class Subject:
 
     @property
     def kind(self) -> "Kind":
-        if self.schema.task == "regression":
-            return "regression"
-        return "binary" if self.schema.width == 1 else "multiclass"
+        from ..training.answering import kind_of
+
+        return kind_of(self.schema)
 
 
 def subject(contract: Contract, store: Store, settings: Settings) -> Subject | None:
@@ -62,7 +62,7 @@ def subject(contract: Contract, store: Store, settings: Settings) -> Subject | N
         reference=_decoded(folder / "reference.json", Reference),
         accepted=evaluation.metrics if evaluation else {},
         doubt={evaluation.metric: evaluation.error} if evaluation else {},
-        validated=bundle.read(folder).metrics,
+        validated=_decoded(folder / bundle.MANIFEST, bundle.Manifest).metrics,
     )
 
 
