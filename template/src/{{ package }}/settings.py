@@ -1,8 +1,12 @@
 """Every setting, typed, each an ML_* variable (`ML_STORE`, `ML_TRACKING_URI`, ...) or a line in `.env`."""
 
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -83,11 +87,22 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process. Raises ProjectError naming each variable that is wrong, or .env."""
+    """The settings of this process. Raises ProjectError naming each variable that is wrong or misspelt, or .env."""
     try:
-        return Settings()
+        settings = Settings()
+        _check_names({**os.environ, **dotenv_values(".env")})
     except ValidationError as error:
         wrong = "; ".join(f"ML_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise ProjectError(f"{wrong}. Correct the variable in the environment or in .env.") from None
     except UnicodeDecodeError as error:
         raise ProjectError(f".env is not UTF-8: {error.reason}. Save it as UTF-8.") from None
+    return settings
+
+
+def _check_names(variables: Iterable[str]) -> None:
+    # A misspelt address would send what is meant for a server to this machine. Variables of other names are the
+    # user's own (a contract may ask for any).
+    known = {f"ML_{name.upper()}" for name in Settings.model_fields}
+    for name in {name.upper() for name in variables if name.upper().startswith("ML_")} - known:
+        if meant := get_close_matches(name, known, n=1, cutoff=0.85):
+            raise ProjectError(f"{name} is no setting; did you mean {meant[0]}? Correct it in the environment or .env.")
