@@ -26,12 +26,12 @@ def data_init(
     from ..pipelines.telling import inference
 
     found = infer.infer(source, target, time=time, entity=tuple(entity or ()), task=task, query=query, name=name)
-    path = settings.load().contract
-    infer.write(found, path)
+    mine = settings.load()
+    replaced = infer.write(found, mine.contract, mine.home)
     if json:
-        show_json({"contract": found.contract, "findings": found.findings})
+        show_json({"contract": found.contract, "findings": found.findings, "replaced": replaced})
     else:
-        inference(found, path)
+        inference(found, mine.contract, replaced)
 
 
 @app.command("show")

@@ -1,6 +1,7 @@
 """Writing an inferred contract, and the address it must not show."""
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,21 @@ HEADER = """\
 """
 
 
-def write(found: "Inference", path: Path) -> None:
-    """Write contract.yaml, whole or not at all; an address with a password goes to .env, readable by its owner only."""
+def write(found: "Inference", path: Path, home: Path) -> Path | None:
+    """Write contract.yaml, whole or not at all; an address with a password goes to .env, readable by its owner only.
+
+    Returns where under `home` the contract it replaces is kept, if there was another.
+    """
     if found.secret:
         _keep(found.secret, path.parent / ".env")
-    _whole(path, HEADER + dump(found.contract), 0o644)
+    text = HEADER + dump(found.contract)
+    kept = None
+    if path.exists() and (before := path.read_bytes()) != text.encode():
+        kept = home / "replaced" / f"{path.stem}-{sha256(before).hexdigest()[:12]}{path.suffix}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(before)
+    _whole(path, text, 0o644)
+    return kept
 
 
 def _keep(address: str, path: Path) -> None:

@@ -55,8 +55,8 @@ class Tuning:
         self._console.print(f"trial {done}/{self._trials}  best {best:.4f}  {seconds:.0f} s")
 
 
-def inference(found: "Inference", path: Path) -> None:
-    """The table of `ml data init`: every column, what it was taken for and why."""
+def inference(found: "Inference", path: Path, replaced: Path | None) -> None:
+    """The table of `ml data init`: every column, what it was taken for and why; where the contract before it is."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     contract = found.contract
     title = f"{path}: {contract.task} of '{contract.target}' from {contract.examples.uri}"
@@ -66,6 +66,8 @@ def inference(found: "Inference", path: Path) -> None:
     for finding in found.findings:
         table.add_row(*map(escape, (finding.name, finding.type, finding.why, finding.note)))
     console.print(table)
+    if replaced:
+        console.print(f"{path} was another before; that one is kept as {replaced}.", markup=False, soft_wrap=True)
     console.print("Next: look through it, then `make loop`, or `uv run ml run promote` for the real thing.")
 
 
