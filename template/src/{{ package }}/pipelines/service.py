@@ -16,7 +16,7 @@ from ..settings import Settings
 
 
 class Service:
-    """`ml serve` in a process group of its own; leaving the context stops it and waits for its captures."""
+    """`ml serve` as a process; leaving the context stops it and waits for its captures."""
 
     def __init__(self, settings: Settings) -> None:
         with socket.socket() as probe:
@@ -40,12 +40,19 @@ class Service:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-        self.wait("/health/live", 200)
+        try:
+            self.wait("/health/live", 200)
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._client.close()
         self._process.terminate()
         try:
