@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
 from .. import deployment
 from ..contract import Column, Contract
@@ -13,6 +14,7 @@ from ..store import Store
 from ..training import bundle, evaluate
 from ..training.bundle import Manifest
 from ..training.evaluate import Evaluation
+from ..training.metrics import Integers
 from . import catalog
 from .catalog import ModelVersion
 
@@ -26,6 +28,7 @@ def card(contract: Contract, store: Store, settings: Settings, what: int | str) 
         _purpose(contract, version, manifest),
         _data(contract, version, manifest),
         _metrics(evaluation) if evaluation else "## Metrics\n\nNot evaluated.",
+        _classes(evaluation) if evaluation and evaluation.classes else "",
         _slices(evaluation) if evaluation and evaluation.slices else "",
         _limits(contract, manifest),
         _gate(version),
@@ -89,6 +92,26 @@ def _metrics(found: Evaluation) -> str:
     ]
     text = f"## Metrics\n\nOn {found.rows} test rows; the bold one decides.\n\n"
     return text + _table(["metric", "model", "baseline"], rows)
+
+
+def _classes(found: Evaluation) -> str:
+    counts = np.array(found.confusion)
+    wrong = counts - np.diag(np.diag(counts))
+    rows = [
+        [name, str(held), _share(right, held), _share(right, answered), _mistaken(found.classes, missed)]
+        for name, held, answered, right, missed in zip(
+            found.classes, counts.sum(axis=1), counts.sum(axis=0), np.diag(counts), wrong, strict=True
+        )
+    ]
+    return "## Classes\n\n" + _table(["class", "rows", "recall", "precision", "most often taken for"], rows)
+
+
+def _share(part: int, whole: int) -> str:
+    return _number(part / whole) if whole else ""
+
+
+def _mistaken(classes: list[str], missed: Integers) -> str:
+    return f"{classes[missed.argmax()]} ({missed.max()})" if missed.any() else ""
 
 
 def _slices(found: Evaluation) -> str:

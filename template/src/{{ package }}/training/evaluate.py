@@ -16,7 +16,7 @@ from .bootstrap import by_chance, standard_error
 from .compare import Comparison, compare
 from .engine import Floats
 from .examples import Examples
-from .metrics import baseline, codes, metrics
+from .metrics import baseline, codes, confusion, metrics
 from .split import split
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     """What the gate judges. Undefined metrics are left out; `unjudged` counts the slices with too few rows.
 
     `error` is the standard error of the deciding metric's difference from the baseline, `chance` how far the metric
-    scatters for answers that know nothing.
+    scatters for answers that know nothing. `confusion`: rows of each class (row) answered with which (column).
     """
 
     model: str
@@ -51,6 +51,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     error: float = 0.0
     chance: float = 0.0
     unjudged: int = 0
+    classes: list[str] = []
+    confusion: list[list[int]] = []
     champion: Comparison | None = None
 
     def text(self) -> str:
@@ -103,6 +105,8 @@ def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, 
         error=standard_error(metric, target, answers, guess),
         chance=by_chance(metric, target, answers),
         unjudged=unjudged,
+        classes=classes,
+        confusion=confusion(classes, test.target, answers).tolist() if classes else [],
         champion=champion,
     )
     store.write(_key(digest), msgspec.json.format(msgspec.json.encode(result), indent=2))

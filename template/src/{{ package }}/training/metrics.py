@@ -12,6 +12,8 @@ Integers = NDArray[np.int64]
 LOWER = {"log_loss", "brier", "ece", "rmse", "mae", "median_absolute_error", "mape"}
 """Metrics of which less is better."""
 DECIDING = ("rmse", "roc_auc", "balanced_accuracy")
+POSITIVE = 0.5
+"""Probability from which on a row counts as answered with the positive class."""
 BINS = 10
 """Bins of the expected calibration error."""
 
@@ -49,6 +51,14 @@ def codes(classes: Sequence[str], target: ArrayLike) -> Integers:
     return np.array([place.get(str(name), -1) for name in np.asarray(target, dtype=object)], dtype=np.int64)
 
 
+def confusion(classes: Sequence[str], target: ArrayLike, prediction: Floats) -> Integers:
+    """How many rows of each class (row) were answered with which (column) [classes, classes]; known classes only."""
+    known, count = codes(classes, target), len(classes)
+    answer = prediction.argmax(axis=1) if prediction.ndim > 1 else (prediction >= POSITIVE).astype(np.int64)
+    is_known = known >= 0
+    return np.bincount(known[is_known] * count + answer[is_known], minlength=count * count).reshape(count, count)
+
+
 def baseline(task: str, classes: Sequence[str], target: ArrayLike, rows: int) -> Floats:
     """The answer without a model, to so many rows: the mean, or the classes' shares, of a training target."""
     if task == "regression":
@@ -77,7 +87,7 @@ def _regression(target: Floats, prediction: Floats) -> dict[str, float]:
 
 def _binary(target: Integers, prediction: Floats) -> dict[str, float]:
     is_positive = target == 1
-    answer = (prediction >= 0.5).astype(np.int64)
+    answer = (prediction >= POSITIVE).astype(np.int64)
     found = {
         "accuracy": float(np.mean(answer == target)),
         "balanced_accuracy": _balanced(target, answer),
