@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -34,6 +34,8 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from: a CSV or Parquet file (or folder, or glob), or a SQL address with a query.
 
+    delimiter, decimal: how a CSV file divides its cells, and its numbers; with a decimal comma, points group thousands.
+
     `${NAME}` in the address is read from the environment, so that no password stands in the contract. As a user or a
     password, or as an option's value, what an address cannot hold is percent-encoded, unless it is already.
     """
@@ -42,6 +44,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     columns: dict[str, Column]
     query: str | None = None
     delimiter: str = ","
+    decimal: Literal[".", ","] = "."
     time: str | None = None
     entity: list[str] = []
 
@@ -110,13 +113,14 @@ def load(path: Path) -> Contract:
     except UnicodeDecodeError as error:
         raise ContractError(f"{path} is not UTF-8: {error.reason}. Save it as UTF-8.") from None
     try:
-        contract = msgspec.convert(yaml.safe_load(text), Contract)
+        document = yaml.safe_load(text)
+        contract = msgspec.convert(document, Contract)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         raise ContractError(f"{path}{where}: not YAML: {getattr(error, 'problem', error)}.") from None
     except msgspec.ValidationError as error:
-        raise ContractError(f"{path}: {_sentence(error)}.") from None
+        raise ContractError(f"{path}: {_sentence(error, document)}.") from None
     check(contract, str(path))
     return contract
 
@@ -182,9 +186,25 @@ def dump(contract: Contract) -> str:
     )
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, document: Any) -> str:
     message, _, path = str(error).partition(" - at `$.")
-    return f"{path.rstrip('`').replace('[...]', '.*')}: {message}" if path else message
+    if "[...]" in path:  # msgspec's way to write a name that the contract was free to choose
+        source = _refused(document["sources"], Source)
+        path = path.replace("[...]", f".{source}", 1)
+        if "[...]" in path:
+            path = path.replace("[...]", f".{_refused(document['sources'][source]['columns'], Column)}")
+    return f"{path.rstrip('`')}: {message}" if path else message
+
+
+def _refused(entries: dict[str, Any], kind: type) -> str:
+    def fails(entry: object) -> bool:
+        try:
+            msgspec.convert(entry, kind)
+        except msgspec.ValidationError:
+            return True
+        return False
+
+    return next(name for name, entry in entries.items() if fails(entry))
 
 
 def _dotenv() -> dict[str, str]:

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import msgspec
 
 from ..contract import Column
-from .kinds import Profile, is_identifier
+from .kinds import NEARLY_ALL, Profile, is_identifier
 from .leaks import Suspicion
 from .parse import NUMBER
 
@@ -24,7 +24,6 @@ FOREIGN = {
     "dates? Then write 2024-01-31": r"^\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})\b",
 }
 """Hints for what is not read, as it could mean two things."""
-NEARLY_ALL = 0.95
 
 
 def useless(column: Profile) -> str | None:

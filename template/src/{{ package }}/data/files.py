@@ -72,12 +72,13 @@ def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.
 
 
 def read_csv(path: Path, delimiter: str, columns: list[str] | None) -> "pa.Table":
-    """The columns (None: all) as text. Raises ProjectError naming the row of a file that is not whole."""
+    """The columns (None: all, but not several without a name) as text. Raises ProjectError naming a row that is cut."""
     import pyarrow as pa
     import pyarrow.csv as arrow
 
     names = header(path, delimiter)
     wanted(columns, names, str(path), delimiter)
+    chosen = [name for name in names if names.count(name) == 1] if columns is None else columns
     _closed(path, delimiter)
 
     def parsed(in_parallel: bool) -> "pa.Table":
@@ -89,7 +90,7 @@ def read_csv(path: Path, delimiter: str, columns: list[str] | None) -> "pa.Table
                 arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                 arrow.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()),
-                    include_columns=columns,
+                    include_columns=chosen,
                     null_values=NULLS,
                     strings_can_be_null=True,
                 ),
@@ -121,8 +122,8 @@ def header(path: Path, delimiter: str) -> list[str]:
             names = next(csv.reader(_lines(path, "strict"), delimiter=delimiter), [])
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path} is not UTF-8: {error.reason}. Save it as CSV in UTF-8.") from None
-    if not names:
-        raise ProjectError(f"{path} is empty; it needs a header and rows.")
+    if not any(names):
+        raise ProjectError(f"{path} is empty, or its first row is; it needs a header and rows.")
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise ContractError(f"{path}: the header names '{twice[0]}' twice; rename one of the columns.")

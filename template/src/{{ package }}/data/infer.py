@@ -11,7 +11,7 @@ import msgspec
 from ..address import has_secret, hidden
 from ..contract import RESERVED_COLUMNS, RESERVED_SOURCES, Contract, Source, Task, check
 from ..errors import ContractError
-from . import describe, files, sql
+from . import decimals, describe, files, sql
 from .kinds import Profile, profile
 from .leaks import suspicions
 from .sources import Loaded, load, written
@@ -56,6 +56,10 @@ def infer(
 ) -> Inference:
     """Look at the data and propose its contract. Raises ProjectError with one sentence for what cannot be."""
     source, loaded, secret = _look(uri, query)
+    commas = decimals.commas(loaded.rows) if source.delimiter != "," else []
+    if commas:
+        source = msgspec.structs.replace(source, decimal=",")
+        loaded = Loaded(decimals.points(loaded.rows, commas), is_text=True)
     shown = hidden(uri) if sql.is_address(uri) else uri
     _must_fit(loaded.rows, shown, target, time, entity)
     columns, findings = _profiles(loaded, target)
@@ -86,7 +90,8 @@ def infer(
     check(contract, "contract.yaml")
     contract, notes[target] = _with_positive(contract, columns[target], notes[target])
     contract, notes[target] = _with_limit(contract, loaded, notes[target])
-    found = [Finding(c.name, c.type, c.why, notes[c.name]) for c in columns.values()]
+    whys = {c.name: c.why + ", with a decimal comma" * (c.name in commas) for c in columns.values()}
+    found = [Finding(c.name, c.type, whys[c.name], notes[c.name]) for c in columns.values()]
     return Inference(contract, found + findings, secret)
 
 

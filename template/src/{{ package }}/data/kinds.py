@@ -15,6 +15,8 @@ WORDS = {*TRUE, *FALSE} - {"1", "0", "y", "n"}
 """Text that makes a column boolean; 1 and 0 stay numbers."""
 TOLERATED, ENOUGH = 0.01, 100
 """A column of at least ENOUGH values is a number (or time) although this share is not; those go to quarantine."""
+NEARLY_ALL = 0.95
+"""Share of a column's texts that say how all of it is written."""
 CODE = r"^[+-]?0\d"
 FEW = 20
 

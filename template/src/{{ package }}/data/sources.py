@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..contract import Column, ColumnType, Source
 from ..errors import ProjectError
-from . import files, parse, sql, text
+from . import decimals, files, parse, sql, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,11 @@ def load(source: Source, where: str, columns: list[str] | None = None) -> Loaded
     if parquet == {True}:
         return Loaded(files.read_parquet(paths, address, columns), False)
     parts = [files.read_csv(path, source.delimiter, columns) for path in paths]
-    return Loaded(pa.concat_tables(parts, promote_options="default"), True)
+    rows = pa.concat_tables(parts, promote_options="default")
+    if source.decimal == ",":
+        numbers = (name for name, spec in source.columns.items() if spec.type in ("number", "integer"))
+        rows = decimals.points(rows, (name for name in numbers if name in rows.column_names))
+    return Loaded(rows, True)
 
 
 def read(source: Source, name: str) -> "pa.Table":
