@@ -78,6 +78,7 @@ def actionlint(*workflows: Path) -> Ended:
 
 
 def gitlab_ci_local(project: Path, *words: str, **environment: str) -> Ended:
+    programs("rsync")  # with which it copies a working tree
     command = _node("gitlab-ci-local") / ".bin" / "gitlab-ci-local"
     return run("node", command, *words, cwd=project, env=os.environ | environment)
 
