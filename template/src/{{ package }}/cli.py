@@ -1,5 +1,6 @@
 """The command line `ml`. Each verb imports what it needs when it runs, so that help answers at once."""
 
+import io
 import sys
 
 import typer
@@ -24,6 +25,10 @@ for group in (model, service, watch):
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 input to correct, 3 a check said no, 130 interrupted, 1 a bug."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of columns may be in any script; Windows' own encoding knows one.
+            stream.reconfigure(encoding="utf-8")
     try:
         app()
     except ProjectError as error:

@@ -65,24 +65,29 @@ def _settle(store: Store, keys: list[str], lines: list[Line]) -> int:
 def _told_apart(store: Store, lines: list[Line]) -> list[Line]:
     """The lines, no two different ones with the same id: gateways send one request id with all calls of one visit.
 
-    The first keeps the id, and with it the labels; the others get one that reading them again makes again.
+    What another model answered to the same row differs too. The first keeps the id, and with it the labels; the others
+    get one that reading them again makes again.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     given = {line.id for line in lines if not OWN.match(line.id)}
-    held: dict[str, str] = {}
+    held: dict[str, bytes] = {}
     if given:
         known = pc.field("id").cast(pa.string()).isin(pa.array(given, pa.string()))
-        rows = tables.select(store, "predictions", ["id", "inputs"], known)
-        held = dict(zip(rows["id"].to_pylist(), rows["inputs"].to_pylist(), strict=True))
+        rows = tables.select(store, "predictions", ["id", "inputs", "digest", "prediction"], known)
+        held = {row["id"]: _content(row["inputs"], row["digest"], row["prediction"]) for row in rows.to_pylist()}
     found = []
-    for line in lines:
-        inputs = bytes(line.inputs)
-        if line.id in given and held.setdefault(line.id, inputs.decode()) != inputs.decode():
-            line = msgspec.structs.replace(line, id=f"{line.id}~{blake2b(inputs, digest_size=6).hexdigest()}")
+    for line in sorted(lines, key=lambda line: line.at):
+        content = _content(bytes(line.inputs).decode(), line.digest, line.prediction)
+        if line.id in given and held.setdefault(line.id, content) != content:
+            line = msgspec.structs.replace(line, id=f"{line.id}~{content.hex()}")
         found.append(line)
     return found
+
+
+def _content(inputs: str, digest: str, prediction: list[float | None]) -> bytes:
+    return blake2b(f"{inputs} {digest} {prediction}".encode(), digest_size=6).digest()
 
 
 def _read(store: Store, key: str) -> list[Line]:

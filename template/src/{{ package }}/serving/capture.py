@@ -4,7 +4,6 @@ A line is appended to a spool file in one write, so it survives the death of the
 is synced). The spool is moved to the store in segments; what a dead process left behind is moved by the next.
 """
 
-import fcntl
 import os
 import threading
 import time
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from ..errors import ProjectError, StoreError
 from ..store import Store
@@ -50,7 +50,7 @@ def now() -> str:
 
 
 class Spool:
-    """The spool folder, shared with other processes; each holds a lock on the file it writes."""
+    """The spool folder, shared with other processes; each holds a lock beside the file it writes."""
 
     def __init__(self, folder: Path, store: Store, model: str, metrics: Metrics) -> None:
         try:
@@ -60,7 +60,7 @@ class Spool:
         self._folder, self._store, self._model, self._metrics = folder, store, model, metrics
         self._lock = threading.Lock()
         self._file: int | None = None
-        self._path = folder
+        self._path, self._held = folder, _lock_of(folder)
         self._open_bytes = self._open_lines = self._ended_bytes = 0
         self._retry_at = 0.0
 
@@ -117,42 +117,51 @@ class Spool:
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._folder / f"{uuid.uuid4().hex}.open"
-            # Under its final name only once it is locked: an unlocked one counts as left behind.
-            draft = path.with_suffix(".new")
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                draft.rename(path)
-            except OSError:
-                os.close(file)
-                raise
-            self._file, self._path = file, path
+            # Locked before it is there: an unlocked one counts as left behind.
+            held = _lock_of(path)
+            held.acquire()
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._path, self._held = path, held
         return self._file
 
     def _end(self) -> None:
         """End the open segment. One that somebody has deleted is counted as dropped."""
         if self._file is None:
             return
+        os.close(self._file)
         try:
             self._path.rename(self._path.with_suffix(".jsonl"))
             self._ended_bytes += self._open_bytes
         except FileNotFoundError:
             self._metrics.captures_dropped += self._open_lines
         except OSError:
-            pass  # closed and so unlocked, it is adopted
-        os.close(self._file)
+            pass  # once unlocked, it is adopted
+        _unlock(self._held)
         self._file = None
         self._open_bytes = self._open_lines = 0
 
     def _adopt(self) -> None:
         """End the segments of processes that are gone: the system has freed their locks."""
         for path in self._folder.glob("*.open"):
+            held = _lock_of(path)
             try:
-                with path.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    path.rename(path.with_suffix(".jsonl"))
-            except (BlockingIOError, FileNotFoundError):
+                held.acquire(blocking=False)
+                path.rename(path.with_suffix(".jsonl"))
+            except (Timeout, FileNotFoundError):
                 continue
+            finally:
+                if held.is_locked:
+                    _unlock(held)
+
+
+def _lock_of(path: Path) -> FileLock:
+    # Taken in one thread, given back in another.
+    return FileLock(path.with_suffix(".lock"), mode=0o600, thread_local=False)
+
+
+def _unlock(held: FileLock) -> None:
+    held.release()
+    Path(held.lock_file).unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int:

@@ -32,7 +32,6 @@ def serve(settings: Settings, contract: Contract) -> None:
     listening = _bound(settings)
     config = uvicorn.Config(
         app,
-        loop="uvloop",
         http=Connection,
         ws="none",
         lifespan="on",
