@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from .errors import ConflictError, IntegrityError
+from .errors import ConflictError
 from .store import Store
 
 
@@ -57,24 +57,14 @@ def key(model: str) -> str:
 
 def read(store: Store, model: str) -> Deployment | None:
     """The current deployment, or None before the first promote. Raises IntegrityError when the object is not one."""
-    return _decode(store, model, store.read(key(model)))
-
-
-def _decode(store: Store, model: str, raw: bytes | None) -> Deployment | None:
-    if raw is None:
-        return None
-    try:
-        return msgspec.json.decode(raw, type=Deployment)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise IntegrityError(
-            f"{store.uri(key(model))} is not a deployment: {error}. Delete it and promote a version again."
-        ) from None
+    return store.load(key(model), Deployment, "Delete it and promote a version again.")
 
 
 def history(store: Store, model: str) -> list[Deployment]:
     """Every deployment there was, oldest first; the last one is the current."""
     prefix = _history_key(model, "")
-    found = [_decode(store, model, store.read(key)) for key in store.list(prefix.rstrip("/"))]
+    advice = "Put it back from a backup, or delete it: that move is then not told any more."
+    found = [store.load(key, Deployment, advice) for key in store.list(prefix.rstrip("/"))]
     entries = {entry.generation: entry for entry in [*found, read(store, model)] if entry}
     return [entries[generation] for generation in sorted(entries)]
 
@@ -90,7 +80,7 @@ def move(store: Store, old: Deployment | None, new: Deployment) -> None:
         # Whoever wrote it may have been killed before it reached the history.
         _remember(store, old)
     raw = store.read(key(new.model))
-    if _decode(store, new.model, raw) != old or not store.swap(key(new.model), raw, encode(new)):
+    if read(store, new.model) != old or not store.swap(key(new.model), raw, encode(new)):
         now = read(store, new.model)
         detail = f"version {now.champion.version} is champion since {now.at} by {now.by}" if now else "it is gone"
         raise ConflictError(

@@ -5,18 +5,20 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 import obstore
 from filelock import FileLock
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, from_url
 
-from .errors import StoreError
+from .errors import IntegrityError, StoreError
 
 if TYPE_CHECKING:
     from obstore import UpdateVersion
 
+T = TypeVar("T")
 NOT_IN_PATHS = set("%[\\]^|\t\n\r")
 """Characters in a path at which Delta loses its way or crashes."""
 
@@ -46,6 +48,14 @@ class Store:
                 return bytes(obstore.get(self._objects, key).bytes())
             except FileNotFoundError:
                 return None
+
+    def load(self, key: str, kind: type[T], advice: str) -> T | None:
+        """The JSON document at a key, or None. Raises IntegrityError with the advice when it is none of this kind."""
+        raw = self.read(key)
+        try:
+            return None if raw is None else msgspec.json.decode(raw, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise IntegrityError(f"{self.uri(key)} is damaged: {error}. {advice}") from None
 
     def write(self, key: str, data: bytes) -> None:
         with self._failing():

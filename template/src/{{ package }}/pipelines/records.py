@@ -25,8 +25,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def read(store: Store, step: str) -> Record | None:
-    raw = store.read(_key(step))
-    return None if raw is None else msgspec.json.decode(raw, type=Record)
+    return store.load(_key(step), Record, f"Delete it and run the step again: ml run {step}.")
 
 
 def write(store: Store, step: str, after: Record | None, seconds: float, output: Any, inputs: str = "") -> Record:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
 import numpy as np
 
 from .. import deployment
@@ -41,10 +40,10 @@ def card(contract: Contract, store: Store, settings: Settings, what: int | str) 
 
 def _manifest(store: Store, model: str, digest: str) -> Manifest:
     place = f"{bundle.prefix(model, digest)}/{bundle.MANIFEST}"
-    raw = store.read(place)
-    if raw is None:
+    manifest = store.load(place, Manifest, "Do not use the bundle; train and register again.")
+    if manifest is None:
         raise StoreError(f"{store.uri(place)} is missing; was the bundle deleted? Train and register again.")
-    return msgspec.json.decode(raw, type=Manifest)
+    return manifest
 
 
 def approvals(store: Store, model: str, digest: str) -> list[Deployment]:

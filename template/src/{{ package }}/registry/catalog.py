@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ..contract import Contract
-from ..errors import ProjectError
+from ..errors import IntegrityError, ProjectError
 from ..settings import Settings
 from ..training import bundle
 from ..training.bundle import Manifest
@@ -159,7 +159,16 @@ def _create(client: "MlflowClient", model: str, folder: Path, run_id: str, tags:
 
 
 def _version(found: "MlflowVersion") -> ModelVersion:
-    tags = found.tags
+    try:
+        return _from_tags(found, found.tags)
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise IntegrityError(
+            f"The tags of version {found.version} of '{found.name}' in the registry are damaged ({error}); "
+            "train and register again."
+        ) from None
+
+
+def _from_tags(found: "MlflowVersion", tags: dict[str, str]) -> ModelVersion:
     return ModelVersion(
         version=int(found.version),
         digest=tags["digest"],

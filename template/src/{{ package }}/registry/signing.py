@@ -60,12 +60,14 @@ def sign(folder: Path, private_key: Path) -> None:
 
 
 def verify(folder: Path, public_key: Path) -> None:
-    """Raise IntegrityError unless the folder holds exactly the files that the key's owner signed."""
+    """Raise IntegrityError unless the folder, named by its bundle's digest, holds what the key's owner signed."""
     from cryptography.exceptions import InvalidSignature
     from model_signing import verifying
 
     if not (folder / SIGNATURE).exists():
-        raise IntegrityError(f"{folder} has no signature ({SIGNATURE}); register it again with ml run register.")
+        raise IntegrityError(
+            f"Bundle {folder.name[:12]} has no signature ({SIGNATURE}); register it again with ml run register."
+        )
     try:
         verifier = verifying.Config().use_elliptic_key_verifier(public_key=public_key)
     except FileNotFoundError:
@@ -75,11 +77,14 @@ def verify(folder: Path, public_key: Path) -> None:
     try:
         verifier.set_hashing_config(_everything()).verify(folder, folder / SIGNATURE)
     except InvalidSignature:
-        raise IntegrityError(f"{folder}: the signature was not made with the key {public_key}.") from None
+        raise IntegrityError(
+            f"Bundle {folder.name[:12]} was not signed with {public_key}; register it again with ml run register."
+        ) from None
     # A damaged signature file fails anywhere in the library's decoding; all of it means the same here.
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0].strip(" .") if str(error) else type(error).__name__
-        raise IntegrityError(f"{folder} is not what was signed: {reason}.") from None
+        raise IntegrityError(
+            f"Bundle {folder.name[:12]} is not what was signed ({type(error).__name__}); train and register again."
+        ) from None
 
 
 def _everything() -> "hashing.Config":

@@ -67,22 +67,26 @@ def write(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Manifest
     return manifest
 
 
-def read(folder: Path) -> Manifest:
-    """A bundle's manifest, after holding every file against it. Raises IntegrityError naming what does not match."""
+def read(folder: Path, place: str = "") -> Manifest:
+    """A bundle's manifest, after holding every file against it.
+
+    place: where it came from, if the folder is passing. Raises IntegrityError naming what does not match.
+    """
+    place = place or str(folder)
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise IntegrityError(
-            f"{folder / MANIFEST} is no bundle's manifest: {error}. Train and register again."
+            f"{place}/{MANIFEST} is no bundle's manifest: {error}. Train and register again."
         ) from None
     if digest_of(manifest) != manifest.digest:
-        raise IntegrityError(f"{folder / MANIFEST} was changed after training. Do not use it; train again.")
+        raise IntegrityError(f"{place}/{MANIFEST} was changed after training. Do not use it; train again.")
     for name, expected in manifest.files.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
-            raise IntegrityError(f"{path} is missing from its bundle. Fetch the bundle again, or train again.")
+            raise IntegrityError(f"{place}/{name} is missing from its bundle. Fetch the bundle again, or train again.")
         if sha256(path.read_bytes()) != expected:
-            raise IntegrityError(f"{path} was changed after training. Do not use it; train again.")
+            raise IntegrityError(f"{place}/{name} was changed after training. Do not use it; train again.")
     return manifest
 
 
@@ -129,7 +133,7 @@ def _download(store: Store, model: str, digest: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         part = Path(work) / digest
         store.download(prefix(model, digest), part)
-        read(part)
+        read(part, store.uri(prefix(model, digest)))
         if folder.exists() and not (folder / MANIFEST).is_file():
             shutil.rmtree(folder)
         try:

@@ -70,8 +70,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 def load(store: Store, digest: str) -> Evaluation | None:
     """The saved evaluation of a bundle, or None."""
-    raw = store.read(_key(digest))
-    return None if raw is None else msgspec.json.decode(raw, type=Evaluation)
+    return store.load(_key(digest), Evaluation, "Delete it and evaluate again: ml run evaluate.")
 
 
 def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, gates: "Gates") -> Evaluation:
