@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ProjectError
+from ..errors import ProjectError, Refused
 from .options import By, Json, Reason, context_of, show_json
 
 app = typer.Typer()
@@ -109,7 +109,7 @@ def lineage(
     ],
     json: Json = False,
 ) -> None:
-    """Trace a model version or a prediction back to its data, code, run and approvals."""
+    """Trace a model version or a prediction back to its data, code, run and approvals. Exit code 3 if it is broken."""
     from ..monitoring.captures import ingest
     from ..registry.catalog import ALIASES
     from ..registry.lineage import lineage as trace
@@ -120,6 +120,8 @@ def lineage(
         ingest(context.store, context.contract.name)
     found = trace(context.contract, context.store, context.settings, what)
     show_json(found) if json else print(found.text())
+    if found.broken:
+        raise typer.Exit(Refused.exit_code)
 
 
 @app.command()

@@ -1,16 +1,19 @@
 """Lineage: from a prediction to the version that made it, its run, data, code, verdict and approvals."""
 
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
 from .. import deployment, tables
 from ..contract import Contract
 from ..deployment import Deployment
-from ..errors import ProjectError
+from ..errors import IntegrityError, ProjectError, StoreError
 from ..settings import Settings
 from ..store import Store
-from . import catalog
+from ..training import bundle
+from . import catalog, trust
 from .card import approvals
 from .catalog import ALIASES, ModelVersion
 
@@ -22,18 +25,23 @@ class Prediction(msgspec.Struct, frozen=True):
     request_id: str
     at: datetime
     version: int
+    digest: str
     role: str
     inputs: str
     prediction: list[float]
 
 
 class Lineage(msgspec.Struct, frozen=True):
-    """The chain, in the order it is told. `predictions` is empty when a version was asked for."""
+    """The chain, in the order it is told. `predictions` is empty when a version was asked for.
+
+    `broken`: what does not hold together, one sentence each.
+    """
 
     model: str
     predictions: list[Prediction]
     version: ModelVersion
     approvals: list[Deployment]
+    broken: list[str] = []
 
     def text(self) -> str:
         """Many lines for the terminal, one station each."""
@@ -50,6 +58,7 @@ class Lineage(msgspec.Struct, frozen=True):
             f"lock, seed   {version.lock}, {version.seed}",
             f"gate         {version.verdict.text()}",
             *(f"approved     {_approval(move)}" for move in self.approvals),
+            *(f"broken       {sentence}" for sentence in self.broken),
         ]
         return "\n".join(lines)
 
@@ -64,7 +73,41 @@ def lineage(contract: Contract, store: Store, settings: Settings, what: int | st
     else:
         found = _predictions(store, str(what))
         version = catalog.describe(contract, settings, found[0].version)
-    return Lineage(contract.name, found, version, approvals(store, contract.name, version.digest))
+    broken = [*_strangers(found, version), *_contradictions(store, settings, contract.name, version)]
+    moves = deployment.history(store, contract.name)
+    if lost := sorted({*range(1, len(moves) + 1)} - {move.generation for move in moves}):
+        broken.append(f"The history of deployments lacks move {lost[0]}; who approved then is not known.")
+    return Lineage(contract.name, found, version, approvals(store, contract.name, version.digest), broken)
+
+
+def _strangers(predictions: list[Prediction], version: ModelVersion) -> list[str]:
+    """Predictions that another bundle made than the version holds: the registry is not the one it was."""
+    return [
+        f"Prediction {each.id} was made by bundle {each.digest[:12]}, which is not version {each.version} any more."
+        for each in predictions
+        if each.version == version.version and each.digest != version.digest
+    ]
+
+
+def _contradictions(store: Store, settings: Settings, model: str, version: ModelVersion) -> list[str]:
+    """Where the registry says other than the bundle, whose signature holds."""
+    try:
+        with TemporaryDirectory(prefix="bundle-") as folder:
+            manifest = bundle.read(trust.fetch(store, model, version.digest, settings.public_key, Path(folder)))
+    except (IntegrityError, StoreError) as error:
+        return [str(error)]
+    signed = {
+        "data": manifest.data,
+        "git_commit": manifest.record.git_commit,
+        "code": manifest.code,
+        "lock": manifest.lock,
+        "seed": manifest.seed,
+    }
+    return [
+        f"The registry says {name} {getattr(version, name)}, but the signed bundle {value}."
+        for name, value in signed.items()
+        if getattr(version, name) != value
+    ]
 
 
 def _pointed_at(contract: Contract, store: Store, alias: str) -> int | str:

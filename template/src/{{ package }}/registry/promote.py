@@ -10,7 +10,7 @@ import msgspec
 from .. import deployment
 from ..contract import Contract
 from ..deployment import Challenger, Deployment, Target
-from ..errors import ProjectError, Refused, StoreError
+from ..errors import IntegrityError, ProjectError, Refused, StoreError
 from ..settings import Settings
 from ..store import Store
 from . import card, catalog, trust
@@ -169,6 +169,8 @@ def _beside(now: Deployment | None, target: Target, traffic: str | float) -> Cha
 
 def _move(contract: Contract, store: Store, settings: Settings, now: Deployment | None, **changes: Any) -> Deployment:
     changes["at"] = datetime.now(UTC).isoformat()
+    # One line each: what is told about a move must not look like another move.
+    changes |= {key: " ".join(changes[key].split()) for key in ("by", "reason")}
     if now is None:
         new = Deployment(
             model=contract.name, generation=deployment.latest_generation(store, contract.name) + 1, **changes
@@ -178,7 +180,7 @@ def _move(contract: Contract, store: Store, settings: Settings, now: Deployment 
     deployment.move(store, now, new)
     try:
         return mirror(contract, store, settings)
-    except StoreError as error:
+    except (StoreError, IntegrityError) as error:
         raise StoreError(
             f"Version {new.champion.version} is champion now, but the registry could not follow: {error} "
             f"Then finish with: ml promote {new.champion.version}."

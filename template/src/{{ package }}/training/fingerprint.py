@@ -35,15 +35,21 @@ def lock(settings: Settings) -> str:
 
 
 def commit(settings: Settings) -> str:
-    """ML_COMMIT, or the git commit of the sources; "" outside a repository, or when the sources are not part of it."""
+    """ML_COMMIT, or the git commit of the sources; "" outside a repository, or when the sources are not part of it.
+
+    "-dirty" is appended, as git does, when they were edited since.
+    """
     if settings.commit:
         return settings.commit
     try:
-        command = ["git", "-C", str(PACKAGE), "log", "-1", "--format=%H", "--", "."]
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        if not listed.stdout.strip():
+        if not _git("log", "-1", "--format=%H", "--", "."):
             return ""
-        command = ["git", "-C", str(PACKAGE), "rev-parse", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        edited = _git("status", "--porcelain", "--", ".")
+        return _git("rev-parse", "HEAD") + "-dirty" * bool(edited)
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(PACKAGE), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
