@@ -12,6 +12,11 @@ MISSING = "(missing)"
 """Category that stands for a missing string."""
 
 
+def prefix(model: str, digest: str) -> str:
+    """Where a bundle lies in the store."""
+    return f"bundles/{model}/{digest}"
+
+
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column a request may carry. `used`: the model or a view needs it, so a request must bring it."""
 

@@ -13,6 +13,7 @@ from . import quarantine
 from .feedback import Labelled, labelled
 from .rows import identified, identities
 from .sources import normalised, read
+from .validate import check_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +63,8 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
         served = labelled(contract, store)
     _reshape(store, name, source, rows)
     current = {*rows["_row"].to_pylist(), *served.rows["_row"].to_pylist()}
-    withdrawn = _withdraw(store, name, (quarantine.held(store, name).refused | served.outdated) - current)
+    refused = _still_bad(contract, store, name, quarantine.held(store, name).refused - current)
+    withdrawn = _withdraw(store, name, refused | (served.outdated - current))
     new = tables.append_new(store, table, rows, "_row", number="_seq")
     fed_back = tables.append_new(store, table, served.rows, "_row", number="_seq")
     repeated = pc.sum(pc.match_substring(rows["_row"], ".")).as_py() or 0
@@ -94,6 +96,22 @@ def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
         tables.swap(store, table, version, tables.numbered(pa.concat_tables([kept, rows]), "_seq", 0))
     # Written after the table: killed in between, the next run does it again with the same result.
     store.write(key, msgspec.json.encode(shape))
+
+
+def _still_bad(contract: Contract, store: Store, name: str, rows: set[str]) -> set[str]:
+    """Those that today's contract refuses too. What was valid once stays: the contract changed, not the row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not rows:
+        return rows
+    held = tables.read(store, f"raw_{name}")
+    held = held.filter(pc.is_in(held["_row"], value_set=pa.array(sorted(rows), pa.string())))
+    _, kept = check_rows(contract, name, held)
+    good = set(held["_row"].take(kept).to_pylist())
+    if tables.version(store, name) is not None:
+        good |= set(tables.select(store, name, ["_row"])["_row"].to_pylist())
+    return rows - good
 
 
 def _withdraw(store: Store, name: str, rows: set[str]) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import tables
 from ..contract import Contract
+from ..schema import Schema, prefix
 from ..store import Store
 from . import text
 from .rows import identities
@@ -31,11 +32,20 @@ def labelled(contract: Contract, store: Store) -> Labelled:
     if tables.version(store, "predictions") is not None and tables.version(store, "labels") is not None:
         for label in tables.read(store, "labels").sort_by("at").select(["id", "label"]).to_pylist():
             said.setdefault(label["id"], []).append(label["label"])
-        predictions = tables.read(store, "predictions").select(["id", "at", "inputs"])
+        predictions = tables.read(store, "predictions").select(["id", "at", "digest", "inputs"])
         served = [row for row in predictions.to_pylist() if row["id"] in said]
+    ours = {digest for digest in {row["digest"] for row in served} if _predicts_the_same(contract, store, digest)}
+    served = [row for row in served if row["digest"] in ours]
     newest = _examples(contract, [(row, said[row["id"]][-1]) for row in served])
     before = _examples(contract, [(row, label) for row in served for label in said[row["id"]][:-1]])
     return Labelled(newest, set(before["_row"].to_pylist()) - set(newest["_row"].to_pylist()))
+
+
+def _predicts_the_same(contract: Contract, store: Store, digest: str) -> bool:
+    """Whether a bundle was one of this model and this target: what another one was asked is no example for it."""
+    advice = "Do not use the bundle; train and register again."
+    schema = store.load(f"{prefix(contract.name, digest)}/schema.json", Schema, advice)
+    return schema is not None and (schema.task, schema.target) == (contract.task, contract.target)
 
 
 def _examples(contract: Contract, served: "list[tuple[dict[str, Any], str | None]]") -> "pa.Table":

@@ -4,11 +4,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
 import msgspec
 
 from ..errors import IntegrityError, StoreError
+from ..schema import prefix as prefix
 from ..store import Store
 
 MANIFEST = "manifest.json"
@@ -90,11 +92,6 @@ def read(folder: Path, place: str = "") -> Manifest:
     return manifest
 
 
-def prefix(model: str, digest: str) -> str:
-    """Where a bundle lies in the store."""
-    return f"bundles/{model}/{digest}"
-
-
 def publish(store: Store, folder: Path) -> Manifest:
     """Copy a bundle into the store; the manifest goes last and makes it visible. What is there whole is left."""
     manifest = read(folder)
@@ -116,9 +113,12 @@ def fetch(store: Store, model: str, digest: str, cache: Path) -> Path:
     if not (folder / MANIFEST).is_file():
         _download(store, model, digest, folder)
     signature = store.read(f"{prefix(model, digest)}/{SIGNATURE}")
-    if signature is not None:
-        # Registration signs after training, so an older copy may be without it.
-        (folder / SIGNATURE).write_bytes(signature)
+    held = folder / SIGNATURE
+    if signature is not None and not (held.is_file() and held.read_bytes() == signature):
+        # Registration signs after training, so an older copy may be without it. Others may be reading this one.
+        draft = folder.with_name(f"{digest}.{uuid.uuid4().hex}")
+        draft.write_bytes(signature)
+        draft.replace(held)
     if read(folder).digest != digest:
         raise IntegrityError(f"{folder} does not hold bundle {digest}. Delete the folder and try again.")
     return folder
