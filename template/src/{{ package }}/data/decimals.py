@@ -15,15 +15,20 @@ NO_THOUSANDS = r"(\d{1,2}|\d{4,})([eE]|$)"
 
 
 def commas(rows: "pa.Table") -> list[str]:
-    """The columns that can only be numbers with a decimal comma; none if others have a decimal point."""
+    """The columns that may be numbers with a decimal comma; none if others have a decimal point."""
     found = []
     for name in rows.column_names:
         cells = _bare(rows[name])
         if _are(cells, NUMBER) and _any(cells, rf"\.{NO_THOUSANDS}"):
             return []
-        if _are(cells, WITH_COMMA) and _any(cells, ","):
+        if _are(cells, WITH_COMMA) and _any(cells, "[.,]"):
             found.append(name)
-    return found if any(_any(_bare(rows[name]), f",{NO_THOUSANDS}") for name in found) else []
+    return found
+
+
+def proven(rows: "pa.Table", names: Iterable[str]) -> bool:
+    """Whether one of the columns cannot be read otherwise."""
+    return any(_any(_bare(rows[name]), f",{NO_THOUSANDS}") for name in names)
 
 
 def points(rows: "pa.Table", names: Iterable[str]) -> "pa.Table":

@@ -15,12 +15,12 @@ from . import text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"]
+NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A", "None", "<NA>"]
 """Cells of a CSV file that say there is no value."""
 
 
-def find(uri: str) -> list[Path]:
-    """The files an address stands for, in order. Raises ProjectError when there are none."""
+def find(uri: str, shown: str = "") -> list[Path]:
+    """The files an address stands for, in order. Raises ProjectError when there are none, about it as `shown`."""
     address = uri.removeprefix("file://")
     path = Path(address).expanduser()
     if (path / "_delta_log").is_dir():
@@ -30,7 +30,7 @@ def find(uri: str) -> list[Path]:
     else:
         found = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]
     if not found:
-        raise ProjectError(f"{address}: there is no such file; correct the address, or put the file there.")
+        raise ProjectError(f"{shown or address}: there is no such file; correct the address, or put the file there.")
     return sorted(found)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from ..address import has_secret, hidden
 from ..contract import RESERVED_COLUMNS, RESERVED_SOURCES, Contract, Source, Task, check
 from ..errors import ContractError
-from . import decimals, describe, files, sql
+from . import decimals, describe, files, sql, text
 from .kinds import Profile, profile
 from .leaks import suspicions
 from .sources import Loaded, load, written
@@ -56,7 +56,7 @@ def infer(
 ) -> Inference:
     """Look at the data and propose its contract. Raises ProjectError with one sentence for what cannot be."""
     source, loaded, secret = _look(uri, query)
-    commas = decimals.commas(loaded.rows) if source.delimiter != "," else []
+    commas = _commas(loaded) if source.delimiter != "," else []
     if commas:
         source = msgspec.structs.replace(source, decimal=",")
         loaded = Loaded(decimals.points(loaded.rows, commas), is_text=True)
@@ -64,8 +64,9 @@ def infer(
     _must_fit(loaded.rows, shown, target, time, entity)
     columns, findings = _profiles(loaded, target)
     decided = _task(columns[target], shown, task)
-    if time and columns[time].type != "timestamp":
-        raise ContractError(f"{shown}: --time {time} holds {columns[time].why}; not dates such as 2024-01-31T08:00.")
+    if time and (time not in columns or columns[time].type != "timestamp"):
+        held = columns[time].why if time in columns else loaded.rows[time].type
+        raise ContractError(f"{shown}: --time {time} holds {held}; not dates such as 2024-01-31T08:00.")
     usable = [c for c in columns.values() if c.name not in (target, time, *entity) and not describe.useless(c)]
     suspects = suspicions(usable, columns[target], decided)
     specs, notes = {}, {}
@@ -108,6 +109,15 @@ def _look(uri: str, query: str | None) -> tuple[Source, Loaded, str]:
     first = files.find(uri)[0]
     source = Source(uri=uri, columns={}, delimiter="," if files.is_parquet(first) else files.sniff(first))
     return source, load(source, uri), ""
+
+
+def _commas(loaded: Loaded) -> list[str]:
+    """The columns of numbers with a decimal comma; reading finds the same ones by their type."""
+    found = decimals.commas(loaded.rows)
+    rows = decimals.points(loaded.rows, found)
+    profiles = [profile(name, rows[name], loaded.is_text) for name in found]
+    numbers = [each.name for each in profiles if each and each.type in ("number", "integer")]
+    return numbers if decimals.proven(loaded.rows, numbers) else []
 
 
 def _must_fit(rows: "pa.Table", shown: str, target: str, time: str | None, entity: tuple[str, ...]) -> None:
@@ -194,7 +204,7 @@ def _with_positive(contract: Contract, target: Profile, note: str) -> tuple[Cont
     counts = target.counts()
     if contract.task != "classification" or len(counts) != 2:
         return contract, note
-    last_first = sorted(counts, reverse=True)
+    last_first = text.ordered(counts, target.type)[::-1]
     positive = min(last_first, key=lambda name: counts[name]) if target.type == "string" else last_first[0]
     said = f"predicts the probability of '{positive}' (positive: in contract.yaml)"
     return msgspec.structs.replace(contract, positive=positive), f"{note}; {said}" if note else said

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..address import hidden
 from ..contract import Column, ColumnType, Source
 from ..errors import ProjectError
 from . import decimals, files, parse, sql, text
@@ -27,14 +28,20 @@ def load(source: Source, where: str, columns: list[str] | None = None) -> Loaded
         files.wanted(columns, rows.column_names, f"{where}: the query")
         return Loaded(rows.select(columns) if columns else rows, False)
     if source.query:
-        raise ProjectError(f"{where}: a query needs a SQL address, and {address} is a file.")
-    paths = files.find(address)
+        raise ProjectError(f"{where}: a query needs a SQL address, and {hidden(source.uri)} is a file.")
+    paths = files.find(address, hidden(source.uri))
     parquet = {files.is_parquet(path) for path in paths}
     if parquet == {True, False}:
         raise ProjectError(f"{where}: {address} holds CSV and Parquet files; keep one kind there.")
     if parquet == {True}:
         return Loaded(files.read_parquet(paths, address, columns), False)
-    parts = [files.read_csv(path, source.delimiter, columns) for path in paths]
+    held = {path: files.header(path, source.delimiter) for path in paths}
+    every = list(dict.fromkeys(name for names in held.values() for name in names))
+    files.wanted(columns, every, str(paths[0]) if len(paths) == 1 else address, source.delimiter)
+    parts = [
+        files.read_csv(path, source.delimiter, columns and [name for name in columns if name in names])
+        for path, names in held.items()
+    ]
     rows = pa.concat_tables(parts, promote_options="default")
     if source.decimal == ",":
         numbers = (name for name, spec in source.columns.items() if spec.type in ("number", "integer"))

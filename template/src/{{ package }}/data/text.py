@@ -2,10 +2,13 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from ..contract import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +37,11 @@ def canonical(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="backslashreplace")
     return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
+
+
+def ordered(names: Iterable[str], type: ColumnType) -> list[str]:
+    """Canonical texts in the order of what they mean: 2 before 10."""
+    return sorted(names, key=float) if type in ("number", "integer") else sorted(names)
 
 
 def column(values: "pa.ChunkedArray") -> "pa.ChunkedArray":

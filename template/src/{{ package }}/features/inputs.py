@@ -55,7 +55,9 @@ def classes(contract: Contract, names: "pa.ChunkedArray") -> list[str]:
     """The observed classes in order, the positive one of two last. Raises ContractError for fewer than two."""
     if contract.task != "classification":
         return []
-    found = sorted(names.unique().to_pylist())
+    from ..data.text import ordered
+
+    found = ordered(names.unique().to_pylist(), contract.examples.columns[contract.target].type)
     if len(found) < 2:
         raise ContractError(
             f"Target '{contract.target}' is '{found[0]}' in every example; a classifier needs two classes at least."

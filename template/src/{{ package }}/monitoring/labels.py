@@ -81,7 +81,7 @@ def _read(contract: Contract, store: Store, path: Path) -> dict[str, str]:
 
     column = contract.examples.columns[contract.target]
     classes = _classes(contract, store)
-    rows = _file(path)
+    rows = _file(path, contract.examples.decimal)
     ids, cells = (text.column(rows[name]) for name in COLUMNS)
     labels = parse.normalised(cells, column.type)
     wrong = parse.parse(cells, column.type).wrong
@@ -119,8 +119,8 @@ def _classes(contract: Contract, store: Store) -> set[str]:
     return set(parse.normalised(cells, contract.examples.columns[contract.target].type).to_pylist())
 
 
-def _file(path: Path) -> Any:
-    from ..data import files
+def _file(path: Path, decimal: str) -> Any:
+    from ..data import decimals, files
 
     parquet = files.is_parquet(path)
     delimiter = "" if parquet else files.sniff(path)
@@ -128,7 +128,7 @@ def _file(path: Path) -> Any:
     for name in COLUMNS:
         if name not in rows.column_names:
             raise ContractError(f"{path}: column '{name}' is missing; labels need the columns id and label.")
-    return rows
+    return decimals.points(rows, ["label"]) if decimal == "," and delimiter not in ("", ",") else rows
 
 
 def _row(path: Path, place: int) -> str:
