@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from ..address import hidden
 from ..errors import StoreError
 from ..settings import Settings
@@ -79,6 +81,7 @@ def client(settings: Settings) -> Iterator["MlflowClient"]:
 
     try:
         try:
+            _make_database(settings.tracking)
             made = MlflowClient(settings.tracking, settings.tracking)
         except (ImportError, OSError) as error:
             # A database without its driver, or in a folder that is not there.
@@ -90,6 +93,21 @@ def client(settings: Settings) -> Iterator["MlflowClient"]:
             _answers(settings.tracking)
         reason = hidden(str(error).split("\n", 1)[0].strip(" ."), settings.tracking)
         raise StoreError(f"MLflow at {hidden(settings.tracking)} said: {reason}. Check ML_TRACKING_URI.") from None
+
+
+def _make_database(address: str) -> None:
+    """Make a SQLite database that is not there yet, whole or not at all: half a migration spoils it for good."""
+    path = Path(address.removeprefix("sqlite:///"))
+    if not address.startswith("sqlite:///") or path.exists() or not path.parent.is_dir():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            draft = path.with_name(f"{path.name}.draft")
+            draft.unlink(missing_ok=True)
+            SqlAlchemyStore(f"sqlite:///{draft}", "./mlruns").engine.dispose()
+            draft.replace(path)
 
 
 def quiet() -> None:
