@@ -10,6 +10,7 @@ import msgspec
 
 from .. import deployment
 from ..training import bundle
+from ..training.tune import tuned
 
 if TYPE_CHECKING:
     from .steps import Context
@@ -30,7 +31,7 @@ def views(context: "Context") -> Any:
 
 
 def recipe(context: "Context") -> Any:
-    return _sources("training/model.py"), context.settings.seed
+    return _sources("training/model.py"), context.settings.seed, tuned(context.store, context.contract.name)
 
 
 def judging(context: "Context") -> Any:

@@ -56,7 +56,8 @@ def _once(context: Context, reason: str, progress: Progress) -> Retrained:
     # First: a new feature would be missing online until then, and the champion of today reads its own by name.
     run(plain, "materialize", progress)
     try:
-        run(plain, "promote", progress)
+        # Not whatever is the candidate by now: another process may have registered one.
+        run(Context(context.settings, context.by, reason, {"version": version}), "promote", progress)
     except Refused:
         return Retrained(True, reason, version, promoted=False)
     return Retrained(True, reason, version, promoted=True)

@@ -22,6 +22,8 @@ def standard_error(metric: str, target: Target, first: Floats, second: Floats) -
     metric: a key of WEIGHTED. first, second: predictions [rows], or [rows, classes].
     Resamples in which the metric is undefined (rows of one class only) do not count; 0.0 when fewer than two remain.
     """
+    if not len(target):
+        return 0.0
     score = WEIGHTED[metric]
     blocks = [score(weights, target, first) - score(weights, target, second) for weights in _resamples(len(target))]
     differences = np.concatenate(blocks)
@@ -35,6 +37,8 @@ def by_chance(metric: str, target: Target, answers: Floats) -> float:
     The bootstrap of a few lucky rows hardly varies: without this, noise passed the gate four times too often there.
     0.0 when the metric is undefined.
     """
+    if not len(target):
+        return 0.0
     score, random, once = WEIGHTED[metric], np.random.default_rng(SEED), np.ones((1, len(target)))
     found = [score(once, random.permutation(target), answers)[0] for _ in range(_draws(len(target)))]
     return float(np.std(found, ddof=1)) if np.isfinite(found).all() else 0.0

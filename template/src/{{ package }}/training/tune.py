@@ -33,7 +33,7 @@ class Tuned(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         found = f"with {self.best}" if self.best else "no better than the defaults"
-        return f"{self.metric} {self.value:.4f} (defaults {self.default:.4f}) after {self.trials} trials, {found}"
+        return f"{self.metric} {self.value:.4g} (defaults {self.default:.4g}) after {self.trials} trials, {found}"
 
 
 def tune(
