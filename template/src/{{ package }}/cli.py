@@ -34,6 +34,11 @@ def main() -> None:
     except ProjectError as error:
         print(f"ml: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not error.filename:
+            raise
+        print(f"ml: {error.filename}: {error.strerror}; give access or space, or another place.", file=sys.stderr)
+        sys.exit(ProjectError.exit_code)
     except (KeyboardInterrupt, SystemExit) as ended:
         # Typer turns Ctrl-C into an exit code.
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:

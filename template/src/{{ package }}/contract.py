@@ -115,12 +115,13 @@ def load(path: Path) -> Contract:
     try:
         document = yaml.safe_load(text)
         contract = msgspec.convert(document, Contract)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise ContractError(f"{path}{where}: not YAML: {getattr(error, 'problem', error)}.") from None
     except msgspec.ValidationError as error:
         raise ContractError(f"{path}: {_sentence(error, document)}.") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ContractError(f"{path}{where}: not YAML: {problem}.") from None
     check(contract, str(path))
     return contract
 
@@ -156,6 +157,10 @@ def _check_source(name: str, source: Source, where: str) -> None:
             f"{where}: a source's name is letters, digits, - and _, and no table of the project itself."
         )
     _check_names(source, f"{where}.columns")
+    if len(source.delimiter) != 1 or not source.delimiter.isascii() or source.delimiter in '"\r\n':
+        raise ContractError(
+            f'{where}.delimiter: {source.delimiter!r} is not one ASCII character; a tab is "\\t", in double quotes.'
+        )
     for key in [*source.entity, *([source.time] if source.time else [])]:
         if key not in source.columns:
             raise ContractError(f"{where}: '{key}' is not one of its columns.")

@@ -36,10 +36,13 @@ def load(path: Path) -> dict[str, Role]:
         roles = msgspec.convert(yaml.safe_load(path.read_text("utf-8")), _File).roles
     except OSError:
         raise ProjectError(f"{path} is missing; take it from the template again.") from None
-    except yaml.YAMLError as error:
-        raise ProjectError(f"{path}: not YAML: {getattr(error, 'problem', error)}.") from None
     except msgspec.ValidationError as error:
         raise ProjectError(f"{path}: {str(error).replace('`', '')}.") from None
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ProjectError(f"{path}: not YAML: {problem}.") from None
     for name in ROLES:
         if name not in roles:
             raise ProjectError(f"{path}: role '{name}' is missing; keep all seven, people may be empty.")

@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     """Where things are and how they run. Empty addresses mean: under `home`, on this machine."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ML_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="ML_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     home: Path = Path("var")
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     """Requests in flight; above it the answer is 503 with Retry-After."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """How often serving looks at the pointer and ships its captures."""
-    schedule_seconds: float = Field(default=300, gt=0)
+    schedule_seconds: float = Field(default=300, gt=0, le=31_536_000)
     """From one round of the schedule to the next."""
 
     @property

@@ -1,5 +1,6 @@
 """What the commands share: common options, the context they run in, JSON on the screen."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +15,20 @@ Reason = Annotated[str, typer.Option(help="Why; recorded in the deployment.")]
 
 def context_of(by: str = "", reason: str = "", **options: Any) -> "Context":
     """What the steps work with; the user's name stands for an empty `by`, and options that are None are left out."""
-    from getpass import getuser
-
     from .. import settings
     from ..pipelines.steps import Context
 
-    return Context(settings.load(), by or getuser(), reason, {k: v for k, v in options.items() if v is not None})
+    return Context(settings.load(), by or _user(), reason, {k: v for k, v in options.items() if v is not None})
+
+
+def _user() -> str:
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        # In a container the number may have no name.
+        return f"uid-{os.getuid()}"
 
 
 def show_json(value: Any) -> None:

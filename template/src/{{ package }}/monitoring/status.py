@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from .. import deployment, tables
+from ..address import hidden
 from ..contract import Contract
 from ..deployment import Deployment
 from ..settings import Settings
@@ -136,9 +137,9 @@ def _service(url: str) -> Service:
     try:
         answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE)
         health = msgspec.json.decode(answer.content, type=_Health)
-    except httpx.HTTPError:
-        return Service(url, "does not answer; ml serve starts it")
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return Service(hidden(url), "does not answer; ml serve starts it")
     except msgspec.MsgspecError:
-        return Service(url, "answers, but is something else; set ML_PORT or ML_SERVING_URL")
+        return Service(hidden(url), "answers, but is something else; set ML_PORT or ML_SERVING_URL")
     state = f"{health.status}: {health.error}" if health.error else health.status
-    return Service(url, state, health.version, health.engine)
+    return Service(hidden(url), state, health.version, health.engine)

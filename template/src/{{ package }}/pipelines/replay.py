@@ -83,6 +83,8 @@ def prepare(settings: Settings, most: int = MAX_ROWS) -> Stage:
             "store": "",
             "tracking_uri": "",
             "feature_online_uri": "",
+            "serving_auth": "auto",
+            "max_rows": Settings.model_fields["max_rows"].default,
         }
     )
     context = Context(Settings.model_validate(own.model_dump()), by="ml loop", reason="the loop")

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from .. import deployment
+from ..address import hidden
 from .steps import Context
 
 
@@ -16,7 +17,7 @@ def version_at(client: httpx.Client, wanted: int, patience: float) -> Any:
     while True:
         try:
             found = client.get("/version").json()["version"]
-        except (httpx.TransportError, ValueError, KeyError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             found = error
         if found == str(wanted) or time.monotonic() > deadline:
             return found
@@ -31,10 +32,14 @@ def followed(context: Context, patience: float = 10) -> str:
     if not url or moved is None:
         return ""
     version = moved.champion.version
-    with httpx.Client(base_url=url, timeout=2) as client:
-        found = version_at(client, version, 0)
-        if not isinstance(found, Exception):
-            found = version_at(client, version, patience)
+    try:
+        with httpx.Client(base_url=url, timeout=2) as client:
+            found = version_at(client, version, 0)
+            if not isinstance(found, Exception):
+                found = version_at(client, version, patience)
+    except httpx.InvalidURL as error:
+        found = error
+    shown = hidden(url)
     if found == str(version):
-        return f"{url} answers with version {version}"
-    return f"{url} does not answer with version {version} yet ({found}); ask again with: ml smoke"
+        return f"{shown} answers with version {version}"
+    return f"{shown} does not answer with version {version} yet ({found}); ask again with: ml smoke"

@@ -24,7 +24,8 @@ class Service:
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.log = settings.home / "serve.log"
-        self._client = httpx.Client(base_url=self.url, timeout=30)
+        # Of the surroundings, neither a proxy nor settings meant for another service count.
+        self._client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
         self._environment = os.environ | {
             "ML_HOME": str(settings.home),
             "ML_STORE": settings.store_root,
@@ -32,6 +33,8 @@ class Service:
             "ML_CONTRACT": str(settings.contract),
             "ML_POLL_SECONDS": "0.2",
             "ML_HOST": "127.0.0.1",
+            "ML_SERVING_AUTH": settings.serving_auth,
+            "ML_MAX_ROWS": str(settings.max_rows),
             "ML_PORT": str(port),
         }
 
@@ -78,7 +81,7 @@ class Service:
 
     def version(self) -> int | None:
         """Model version that answers now."""
-        value = self._client.get("/health").json().get("version")
+        value = self._ask("GET", "/health").json().get("version")
         return None if value is None else int(value)
 
     def wait_for_version(self, version: int, seconds: float = 30) -> float:
@@ -94,7 +97,15 @@ class Service:
 
     def invoke(self, rows: list[dict[str, Any]]) -> httpx.Response:
         """POST rows to /invocations."""
-        return self._client.post("/invocations", json={"dataframe_records": rows})
+        return self._ask("POST", "/invocations", json={"dataframe_records": rows})
+
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **content)
+        except httpx.TransportError as error:
+            raise ProjectError(
+                f"The service does not answer any more ({error!r}): {_last_line(self.log)} (whole log: {self.log})."
+            ) from None
 
 
 def _last_line(log: Path) -> str:

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from .. import deployment, tables
+from ..address import hidden
 from ..errors import ProjectError, Refused
 from ..serving.capture import TRIAL
 from ..settings import Settings
@@ -46,12 +47,13 @@ def smoke(context: Context, seconds: float = 0, clients: int = 4, p99_ms: float 
     reached, Refused when it answers wrongly, when a request fails under load, or when p99 is above `p99_ms`.
     """
     rows = _rows(context)
-    url = context.settings.service
-    with httpx.Client(base_url=url, headers=_headers(context.settings), timeout=30) as client:
+    url = hidden(context.settings.service)
+    _check_address(context.settings.service)
+    with httpx.Client(base_url=context.settings.service, headers=_headers(context.settings), timeout=30) as client:
         version = _ready(client, context, patience)
         answer = _post(client, rows)
-        if len(answer["predictions"]) != len(rows):
-            raise Refused(f"{url} answered {len(answer['predictions'])} predictions for {len(rows)} rows.")
+        if len(answer.get("predictions") or []) != len(rows):
+            raise Refused(f"{url} answered {len(answer.get('predictions') or [])} predictions for {len(rows)} rows.")
     if not seconds:
         return Smoked(url, version, len(rows))
     took, elapsed = asyncio.run(_load(context.settings, rows, seconds, clients))
@@ -85,18 +87,30 @@ def _ready(client: httpx.Client, context: Context, patience: float) -> int:
     found = version_at(client, moved.champion.version, patience)
     if found == str(moved.champion.version):
         return moved.champion.version
+    shown = hidden(str(client.base_url))
     if isinstance(found, httpx.TransportError):
-        raise ProjectError(f"ML_SERVING_URL={client.base_url}: nothing answers there in {patience:.0f} s ({found}).")
+        raise ProjectError(f"ML_SERVING_URL={shown}: nothing answers there in {patience:.0f} s ({found}).")
     raise Refused(
-        f"{client.base_url} does not answer with version {moved.champion.version} in {patience:.0f} s; it says {found}."
+        f"{shown} does not answer with version {moved.champion.version} in {patience:.0f} s; it says {found}."
     )
 
 
 def _post(client: httpx.Client, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    answer = client.post("/invocations", json={"dataframe_records": list(rows)}, headers=_trial())
-    if answer.status_code != 200:
-        raise Refused(f"{client.base_url}/invocations answered {answer.status_code}: {answer.text[:200]}")
-    return dict(answer.json())
+    where = f"{hidden(str(client.base_url))}/invocations"
+    try:
+        answer = client.post("/invocations", json={"dataframe_records": list(rows)}, headers=_trial())
+        if answer.status_code != 200:
+            raise Refused(f"{where} answered {answer.status_code}: {answer.text[:200]}")
+        return dict(answer.json())
+    except (httpx.HTTPError, ValueError, TypeError) as error:
+        raise Refused(f"{where} does not answer as this project's service does: {error!r}") from None
+
+
+def _check_address(url: str) -> None:
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ProjectError(f"ML_SERVING_URL={hidden(url)} is no address: {error}.") from None
 
 
 async def _load(
@@ -121,7 +135,7 @@ async def _load(
         try:
             await asyncio.gather(*(ask(client, first, started + seconds) for first in range(clients)))
         except httpx.TransportError as error:
-            raise Refused(f"{settings.service} dropped a request of the load: {error!r}") from None
+            raise Refused(f"{hidden(settings.service)} dropped a request of the load: {error!r}") from None
     return took, time.perf_counter() - started
 
 

@@ -20,7 +20,8 @@ from .catalog import ModelVersion
 
 def card(contract: Contract, store: Store, settings: Settings, what: int | str) -> str:
     """The card of a version (number or alias); also written to the store as cards/<model>/<version>.md."""
-    version = catalog.describe(contract, settings, what)
+    pointed = catalog.pointed_at(contract, store, what) if what in catalog.ALIASES else what
+    version = catalog.describe(contract, settings, pointed)
     manifest = _manifest(store, contract.name, version.digest)
     evaluation = evaluate.load(store, version.digest)
     parts = [
@@ -128,8 +129,8 @@ def _limits(contract: Contract, manifest: Manifest) -> str:
 def _range(column: Column) -> str:
     if column.values is not None:
         return "one of " + ", ".join(column.values)
-    low = f"from {column.min:g} " if column.min is not None else ""
-    high = f"up to {column.max:g}" if column.max is not None else ""
+    low = f"from {column.min:.12g} " if column.min is not None else ""
+    high = f"up to {column.max:.12g}" if column.max is not None else ""
     return (low + high).strip()
 
 

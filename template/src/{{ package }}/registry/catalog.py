@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from .. import deployment
 from ..contract import Contract
 from ..errors import IntegrityError, ProjectError
 from ..settings import Settings
+from ..store import Store
 from ..training import bundle
 from ..training.bundle import Manifest
 from ..training.tracking import client, run
@@ -52,6 +54,17 @@ def describe(contract: Contract, settings: Settings, what: int | str) -> ModelVe
             newest = ", ".join(map(str, held[-LISTED:])) or "none"
             raise ProjectError(f"'{contract.name}' has no model version '{what}' in the registry; it has {newest}.")
     return _version(found)
+
+
+def pointed_at(contract: Contract, store: Store, alias: str) -> int | str:
+    """The version an alias means, by the pointer: a killed promote may not have told MLflow. It has no candidate."""
+    if alias == "candidate":
+        return alias
+    now = deployment.read(store, contract.name)
+    target = getattr(now, alias) if now else None
+    if target is None:
+        raise ProjectError(f"'{contract.name}' has no {alias}; see ml status.")
+    return int(target.version)
 
 
 def version_of(contract: Contract, settings: Settings, digest: str) -> int | None:

@@ -58,7 +58,7 @@ class Monitoring(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     performance_drop: NotNegative = 0.1
     null_increase: Share = 0.1
     window_rows: Count = 2000
-    cool_down_hours: NotNegative = 24
+    cool_down_hours: Annotated[float, msgspec.Meta(ge=0, le=876_000)] = 24
 
 
 class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,13 +79,13 @@ def load(path: Path) -> Gates:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
         raise ProjectError(f"{path} is missing; restore it from git, or point ML_GATES to it.") from None
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ProjectError(f"{path}{where}: not YAML: {problem}.") from None
-    except UnicodeDecodeError as error:
-        raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
     try:
         gates = msgspec.convert(content or {}, Gates)
     except msgspec.ValidationError as error:

@@ -69,7 +69,7 @@ def lineage(contract: Contract, store: Store, settings: Settings, what: int | st
     if str(what).isdecimal():
         version = catalog.describe(contract, settings, int(what))
     elif what in ALIASES:
-        version = catalog.describe(contract, settings, _pointed_at(contract, store, str(what)))
+        version = catalog.describe(contract, settings, catalog.pointed_at(contract, store, str(what)))
     else:
         found = _predictions(store, str(what))
         version = catalog.describe(contract, settings, found[0].version)
@@ -108,17 +108,6 @@ def _contradictions(store: Store, settings: Settings, model: str, version: Model
         for name, value in signed.items()
         if getattr(version, name) != value
     ]
-
-
-def _pointed_at(contract: Contract, store: Store, alias: str) -> int | str:
-    """The version an alias means, by the pointer: a killed promote may not have told MLflow. It has no candidate."""
-    if alias == "candidate":
-        return alias
-    now = deployment.read(store, contract.name)
-    target = getattr(now, alias) if now else None
-    if target is None:
-        raise ProjectError(f"'{contract.name}' has no {alias}; see ml status.")
-    return int(target.version)
 
 
 def _predictions(store: Store, what: str) -> list[Prediction]:
