@@ -89,18 +89,30 @@ def categories(values: Iterable[str]) -> Categories:
     return Categories(common, Categories(common, []).bin(listed).tolist())
 
 
-def reference(schema: Schema, numeric: Any, categorical: list[list[str]], predictions: Any, held_out: Any) -> Reference:
+def reference(
+    schema: Schema, numeric: Any, categorical: list[list[str]], predictions: Any, held_out: Any, times: Any = None
+) -> Reference:
     """Histograms of the whole training set: all three parts of the split.
 
     The parts follow each other in time, so one alone would call an ordinary season drift. Only the prediction is told
-    from `held_out` places when they are many: on rows it was fitted on a model is surer than it will be.
+    from `held_out` places when they are many: on rows it was fitted on a model is surer than it will be. And what views
+    look up is told from rows (times: datetime64 [rows]) later than their `ttl`: a window of 30 days fills for 30 days.
     """
     columns = zip(*categorical, strict=True) if schema.categorical else ()
     honest = predictions[held_out] if len(held_out) >= HELD_OUT else predictions
     names = schema.classes if schema.width > 1 else [*schema.classes[1:], schema.target][:1]
     return Reference(
         rows=len(numeric),
-        numeric={name: numbers(numeric[:, i]) for i, name in enumerate(schema.numeric)},
+        numeric={name: numbers(numeric[_filled(schema, name, times), i]) for i, name in enumerate(schema.numeric)},
         categorical={name: categories(column) for name, column in zip(schema.categorical, columns, strict=True)},
         prediction=dict(zip(names, map(numbers, honest.reshape(len(honest), -1).T), strict=True)),
     )
+
+
+def _filled(schema: Schema, name: str, times: Any) -> Any:
+    """The rows at which an input can be what it will be: all, unless a view looks it up and many rows are later."""
+    ttl = next((view.ttl for view in schema.views if name in view.columns), None)
+    if ttl is None or times is None:
+        return slice(None)
+    later = times >= times.min() + np.timedelta64(int(ttl), "s")
+    return later if later.sum() >= HELD_OUT else slice(None)

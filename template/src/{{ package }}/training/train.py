@@ -119,7 +119,8 @@ def make(
         files, engine, reason = _stored(model, schema, every, parts)
         predictions = engine.predict(every.numeric, every.categorical)
     held_out = np.concatenate([parts.validation, parts.test])
-    histograms = reference(schema, every.numeric, every.categorical, predictions, held_out)
+    times = data.table["_time"].to_numpy() if "_time" in data.table.column_names else None
+    histograms = reference(schema, every.numeric, every.categorical, predictions, held_out, times)
     validation, answers = every.at(parts.validation), predictions[parts.validation]
     constant = baseline(schema.task, schema.classes, every.target[parts.train], len(validation))
     measured = metrics(schema.task, schema.classes, validation.target, answers)
