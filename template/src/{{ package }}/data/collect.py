@@ -23,7 +23,7 @@ class SourceCollected(msgspec.Struct, frozen=True):
     """Rows the source holds, how many of them equal another one, how many were new, and the raw table's version.
 
     labelled: new examples from predictions whose label arrived. withdrawn: rows taken out again, as they were refused
-    and the source no longer holds them, or as their label was corrected.
+    and the source no longer holds them, or as their label was corrected. kept: rows that the source held before.
     """
 
     rows: int
@@ -32,6 +32,7 @@ class SourceCollected(msgspec.Struct, frozen=True):
     version: int | None
     labelled: int = 0
     withdrawn: int = 0
+    kept: int = 0
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -68,7 +69,8 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     new = tables.append_new(store, table, rows, "_row", number="_seq")
     fed_back = tables.append_new(store, table, served.rows, "_row", number="_seq")
     repeated = pc.sum(pc.match_substring(rows["_row"], ".")).as_py() or 0
-    return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn)
+    kept = len(set(tables.select(store, table, ["_row"])["_row"].to_pylist()) - current)
+    return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn, kept)
 
 
 def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
@@ -139,6 +141,7 @@ def _said(name: str, found: SourceCollected) -> str:
         "equal to another": found.repeated,
         "from labelled predictions": found.labelled,
         "withdrawn": found.withdrawn,
+        "kept that the source no longer holds": found.kept,
     }
     said = "".join(f", {count:,} {what}" for what, count in more.items() if count)
     return f"{name} {found.rows:,} rows, {found.new:,} new{said}"
