@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Environment, meta
 
 from tests.rendering import ROOT
 from tools.answers_schema import PATTERNS, SCHEMA, choices, questions, schema
@@ -25,6 +26,15 @@ PROMISED = {
     "ci": ["github", "gitlab", "azure-devops", "jenkins", "none"],
     "target": ["local", "kubernetes"],
 }
+
+FIRST = {"project_name", "blueprint", "preset", "task", "repository", "ci", "target", "package"}
+"""What 0.1.0 asked and computed: never extended."""
+
+
+def unguarded(pattern: str) -> set[str]:
+    """The names a pattern of `_exclude` uses that projects of 0.1.0 do not know, and gives no default to."""
+    names = meta.find_undeclared_variables(Environment().parse(pattern)) - FIRST
+    return {name for name in names if not re.search(rf"\b{name} *\| *default\(", pattern)}
 
 
 def checked(path: Path) -> subprocess.CompletedProcess[str]:
@@ -56,6 +66,16 @@ def test_the_schemas_patterns_are_the_questions_own() -> None:
     for name, pattern in PATTERNS.items():
         core = re.sub(r"^\^\(\?=.*?\)|^\^\$\|", "", pattern).lstrip("^").rstrip("$")
         assert core in CONTENT[name]["validator"], name
+
+
+@pytest.mark.parametrize("pattern", CONTENT["_exclude"])
+def test_what_an_answer_removes_is_known_to_the_first_release(pattern: str) -> None:
+    assert unguarded(pattern) == set(), "see docs/releasing.md"
+
+
+def test_a_later_question_is_guarded_where_files_are_removed() -> None:
+    assert unguarded("{% if dashboards == 'none' %}/ops{% endif %}") == {"dashboards"}
+    assert unguarded("{% if dashboards | default('none') == 'none' %}/ops{% endif %}") == set()
 
 
 def test_the_template_needs_no_trust() -> None:

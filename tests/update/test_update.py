@@ -1,5 +1,6 @@
 """Updating: users keep their edits, and what they end with is what a fresh project would be."""
 
+import shutil
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -66,3 +67,21 @@ def test_an_answer_changed_later_gives_what_it_gives_at_first(releases: Path, cu
     copier(current, "update", "--defaults", "--quiet", "--vcs-ref=:current:", "-d", "task=regression")
     other = a_project(releases, tmp_path / "other", "v0.0.2", "-d", "task=regression")
     assert tree(current) == tree(other)
+
+
+def test_a_question_of_a_later_release_may_remove_files(template: Path, tmp_path: Path) -> None:
+    releases = a_repository(tmp_path / "releases")
+    shutil.copytree(template, releases, symlinks=True, dirs_exist_ok=True)
+    later = Path(shutil.copytree(template, tmp_path / "later", symlinks=True))
+    (later / "template" / "dashboards.md").write_text("# What boards show\n")
+    asked = (later / "copier.yml").read_text() + "\ndashboards:\n  type: str\n  default: none\n"
+    removed = "{% if dashboards | default('none') == 'none' %}/dashboards.md{% endif %}"
+    (later / "copier.yml").write_text(asked.replace("_exclude:\n", f'_exclude:\n  - "{removed}"\n', 1))
+    release(releases, later)
+    project = a_project(releases, tmp_path / "project", "v0.0.1")
+    copier(project, "update", "--defaults", "--quiet")
+    assert "dashboards: none" in (project / ANSWERS).read_text()
+    assert not (project / "dashboards.md").exists()
+    commit(project, "updated")
+    copier(project, "update", "--defaults", "--quiet", "--vcs-ref=:current:", "-d", "dashboards=grafana")
+    assert (project / "dashboards.md").exists()
