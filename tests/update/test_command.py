@@ -1,11 +1,14 @@
 """`make template-update` in a project: what it does with answers, dirty trees and conflicts."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.rendering import git
 from tests.update.releases import commit, environment
 
 
@@ -16,7 +19,7 @@ def tools(tmp_path: Path) -> Path:
     folder.mkdir()
     uv = folder / "uv"
     uv.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && echo "uv 9.9" && exit\nshift 3\nexec {sys.executable} -m copier "$@"\n'
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "uv 9.9" && exit\nshift 4\nexec {sys.executable} -m copier "$@"\n'
     )
     uv.chmod(0o755)
     return folder
@@ -47,6 +50,50 @@ def test_a_dirty_tree_is_left_alone(earlier: Path, tools: Path) -> None:
     assert ended.returncode == 2
     assert "commit or stash" in ended.stderr
     assert (earlier / "gates.yaml").read_text() == "mine: not committed\n"
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ("-d taks=regression", "'taks' is not one of the questions"),
+        ("--data=taks=regression", "'taks' is not one of the questions"),
+        ("-d task=clustering", "Invalid choice for 'task': 'clustering' is not in"),
+        ("-d repository=mine", "'mine' must look like owner/name"),
+        ("-d project_name=arrivals", "rename src/"),
+    ],
+)
+def test_an_answer_that_cannot_be_taken_is_one_sentence(answers: str, said: str, current: Path, tools: Path) -> None:
+    refused(update(current, tools, answers), said)
+    assert git(current, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("_src_path", "/nowhere/slipway", "/nowhere/slipway any more"),
+        ("_commit", "v9.9.9", "Unknown revision: 'v9.9.9'"),
+    ],
+)
+def test_a_template_that_is_not_found_is_one_sentence(
+    key: str, value: str, said: str, current: Path, tools: Path
+) -> None:
+    answers = current / ".copier-answers.yml"
+    answers.write_text(re.sub(f"^{key}: .*", f"{key}: {value}", answers.read_text(), flags=re.M))
+    commit(current, "moved")
+    refused(update(current, tools), said)
+
+
+def test_a_folder_without_git_is_one_sentence(current: Path, tools: Path) -> None:
+    shutil.rmtree(current / ".git")
+    refused(update(current, tools), "there is no git repository here")
+
+
+def refused(ended: subprocess.CompletedProcess[str], said: str) -> None:
+    assert ended.returncode == 2
+    [sentence, of_make] = ended.stderr.splitlines()
+    assert sentence.startswith("template-update: ")
+    assert said in sentence
+    assert "Error 2" in of_make
 
 
 def test_conflicts_are_failures_that_name_the_file(earlier: Path, tools: Path) -> None:
