@@ -25,6 +25,7 @@ def test_its_tests_pass_cover_the_code_and_are_many(project: Path) -> None:
 
 def test_help_lists_every_target(project: Path) -> None:
     shown = done(project, "make", "help")
+    assert 'eval "$(make -s env ENV=dev)"' in shown
     targets = set(re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(), re.M))
     assert targets - {"help"} <= set(re.findall(r"^([a-z-]+) ", shown, re.M))
 
