@@ -52,7 +52,7 @@ def main() -> int:
         OWNERS.write_text(codeowners(), "utf-8")
     elif not OWNERS.exists() or OWNERS.read_text("utf-8") != codeowners():
         print("CODEOWNERS does not say what roles.yaml says; run make owners and commit it.", file=sys.stderr)
-        return 1
+        return 3
     return 0
 
 
