@@ -41,6 +41,16 @@ def test_python_holds_no_jinja_but_the_package_name() -> None:
             assert set(re.findall(r"\{\{.*?\}\}|\{%.*?%\}", read(path))) == {"{{ package }}"}, path
 
 
+def test_make_runs_a_projects_scripts_by_their_shell() -> None:
+    scripts = [path for path in TEMPLATE if path.parts[1] == "tools" and read(path).startswith("#!")]
+    assert len(scripts) > 2
+    for path in scripts:
+        assert read(path).startswith("#!/bin/sh\n"), path
+        named = f"tools/{path.name}"
+        assert f"sh {named}" in read("template/Makefile")
+        assert not re.search(rf"^(?:UV := |\t@?){named}", read("template/Makefile"), re.M), path
+
+
 def test_links_stay_inside_the_repository() -> None:
     for path in files_of_template():
         if (ROOT / path).is_symlink():

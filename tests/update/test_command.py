@@ -44,6 +44,14 @@ def test_it_changes_an_answer_without_taking_in_a_release(earlier: Path, tools: 
     assert (earlier / "docs" / "forgotten.md").exists()
 
 
+def test_scripts_that_lost_their_executable_bit_run_too(earlier: Path, tools: Path) -> None:
+    git(earlier, "config", "core.fileMode", "false")
+    for script in ("uv", "template-update"):
+        (earlier / "tools" / script).chmod(0o644)
+    assert update(earlier, tools).returncode == 0
+    assert (earlier / "docs" / "runbook.md").exists()
+
+
 def test_a_dirty_tree_is_left_alone(earlier: Path, tools: Path) -> None:
     (earlier / "gates.yaml").write_text("mine: not committed\n")
     ended = update(earlier, tools)
