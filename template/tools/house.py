@@ -116,7 +116,7 @@ def main() -> int:
     project = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     said = [f"{place}; {rule.asks}. {rule.fix}" for rule in RULES for place in rule.broken(project)]
     print("\n".join(said) or f"{len(RULES)} house rules are kept", file=sys.stderr if said else sys.stdout)
-    return 1 if said else 0
+    return 3 if said else 0
 
 
 if __name__ == "__main__":
