@@ -1,13 +1,15 @@
 """The model card of a version, as Markdown, from what the registry knows (Mitchell et al., 2019, Model Cards)."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 
 from .. import deployment
-from ..contract import Column, Contract
+from ..contract import Contract
 from ..deployment import Deployment
 from ..errors import StoreError
+from ..schema import Field, Schema
 from ..settings import Settings
 from ..store import Store
 from ..training import bundle, evaluate
@@ -17,20 +19,23 @@ from ..training.metrics import Integers
 from . import catalog
 from .catalog import ModelVersion
 
+T = TypeVar("T")
+
 
 def card(contract: Contract, store: Store, settings: Settings, what: int | str) -> str:
     """The card of a version (number or alias); also written to the store as cards/<model>/<version>.md."""
     pointed = catalog.pointed_at(contract, store, what) if what in catalog.ALIASES else what
     version = catalog.describe(contract, settings, pointed)
-    manifest = _manifest(store, contract.name, version.digest)
+    manifest = _part(store, contract.name, version.digest, bundle.MANIFEST, Manifest)
+    schema = _part(store, contract.name, version.digest, "schema.json", Schema)
     evaluation = evaluate.load(store, version.digest)
     parts = [
-        _purpose(contract, version, manifest),
+        _purpose(contract, schema, version, manifest),
         _data(contract, version, manifest),
         _metrics(evaluation) if evaluation else "## Metrics\n\nNot evaluated.",
         _classes(evaluation) if evaluation and evaluation.classes else "",
         _slices(evaluation) if evaluation and evaluation.slices else "",
-        _limits(contract, manifest),
+        _limits(contract, schema),
         _gate(version),
         _approvals(approvals(store, contract.name, version.digest)),
     ]
@@ -39,12 +44,12 @@ def card(contract: Contract, store: Store, settings: Settings, what: int | str) 
     return text
 
 
-def _manifest(store: Store, model: str, digest: str) -> Manifest:
-    place = f"{bundle.prefix(model, digest)}/{bundle.MANIFEST}"
-    manifest = store.load(place, Manifest, "Do not use the bundle; train and register again.")
-    if manifest is None:
+def _part(store: Store, model: str, digest: str, name: str, kind: type[T]) -> T:
+    place = f"{bundle.prefix(model, digest)}/{name}"
+    part = store.load(place, kind, "Do not use the bundle; train and register again.")
+    if part is None:
         raise StoreError(f"{store.uri(place)} is missing; was the bundle deleted? Train and register again.")
-    return manifest
+    return part
 
 
 def approvals(store: Store, model: str, digest: str) -> list[Deployment]:
@@ -59,10 +64,11 @@ def _brought(move: Deployment) -> str | None:
     return beside if move.action == "challenge" else move.champion.digest
 
 
-def _purpose(contract: Contract, version: ModelVersion, manifest: Manifest) -> str:
+def _purpose(contract: Contract, schema: Schema, version: ModelVersion, manifest: Manifest) -> str:
+    # Of the bundle, not of the contract: that may be another by now.
     return (
         f"# {contract.name}, version {version.version}\n\n"
-        f"Predicts `{contract.target}` ({contract.task}) for one row of `{contract.examples_name}`. "
+        f"Predicts `{schema.target}` ({schema.task}) for one row of `{contract.examples_name}`. "
         f"Registered {version.at}.\n\n"
         + _table(
             ["part", "value"],
@@ -119,14 +125,15 @@ def _slices(found: Evaluation) -> str:
     return "## Slices\n\n" + _table(["column", "value", "rows", found.metric], rows)
 
 
-def _limits(contract: Contract, manifest: Manifest) -> str:
-    ranges = [f"- `{name}`: {_range(column)}" for name, column in contract.fields.items() if _range(column)]
-    hidden = [f"- `{name}` is not seen: {c.ignore}" for name, c in contract.fields.items() if c.ignore]
-    lines = [*ranges, *hidden] or ["- The contract declares no ranges."]
+def _limits(contract: Contract, schema: Schema) -> str:
+    ranges = [f"- `{field.name}`: {_range(field)}" for field in schema.fields if _range(field)]
+    reasons = {name: column.ignore for name, column in contract.fields.items() if column.ignore}
+    hidden = [f"- `{f.name}` is not seen: {reasons[f.name]}" for f in schema.fields if f.name in reasons]
+    lines = [*ranges, *hidden] or ["- The contract declared no ranges."]
     return "## Limits\n\nRequests outside of these ranges are refused.\n\n" + "\n".join(lines)
 
 
-def _range(column: Column) -> str:
+def _range(column: Field) -> str:
     if column.values is not None:
         return "one of " + ", ".join(column.values)
     low = f"from {column.min:.12g} " if column.min is not None else ""
