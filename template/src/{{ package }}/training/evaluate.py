@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import deployment, tables
 from ..contract import Contract
+from ..errors import ProjectError
 from ..settings import Settings
 from ..store import Store
 from .answering import Answering, Kind
@@ -76,7 +77,8 @@ def load(store: Store, digest: str) -> Evaluation | None:
 def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, gates: "Gates") -> Evaluation:
     """Score a bundle's test rows as it would be served, and save the result as evaluations/<digest>.json.
 
-    Raises IntegrityError when the bundle is damaged; a champion that cannot be scored is reported, not raised.
+    Raises IntegrityError when the bundle is damaged, ProjectError when it answers with no numbers; a champion that
+    cannot be scored is reported, not raised.
     """
     with TemporaryDirectory(prefix="evaluate-") as folder:
         candidate = Answering(store, contract.name, digest, Path(folder))
@@ -87,6 +89,10 @@ def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, 
         every, parts = candidate.examples(table), split(table)
         test = every.at(parts.test)
         answers = candidate.answer(test)
+        is_number = np.isfinite(answers).reshape(len(test), candidate.schema.width).all(axis=1)
+        if wrong := int((~is_number).sum()):
+            # Metrics that leave them out would call the rest a good model.
+            raise ProjectError(f"training/model.py: the model answers {wrong} of {len(test)} test rows with no number.")
         guess = baseline(task, classes, every.target[parts.train], len(test))
         slices, unjudged = _slices(candidate, test, answers, guess, metric, gates.slices.min_rows)
         now = deployment.read(store, contract.name)
