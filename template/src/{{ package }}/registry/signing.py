@@ -76,12 +76,12 @@ def verify(folder: Path, public_key: Path) -> None:
         raise _unusable(public_key, error) from None
     try:
         verifier.set_hashing_config(_everything()).verify(folder, folder / SIGNATURE)
-    except InvalidSignature:
-        raise IntegrityError(
-            f"Bundle {folder.name[:12]} was not signed with {public_key}; register it again with ml run register."
-        ) from None
     # A damaged signature file fails anywhere in the library's decoding; all of it means the same here.
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (InvalidSignature, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, InvalidSignature) or "Key mismatch" in str(error):
+            raise IntegrityError(
+                f"Bundle {folder.name[:12]} was not signed with {public_key}; register it again with ml run register."
+            ) from None
         raise IntegrityError(
             f"Bundle {folder.name[:12]} is not what was signed ({type(error).__name__}); train and register again."
         ) from None
