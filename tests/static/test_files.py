@@ -51,6 +51,14 @@ def test_make_runs_a_projects_scripts_by_their_shell() -> None:
         assert not re.search(rf"^(?:UV := |\t@?){named}", read("template/Makefile"), re.M), path
 
 
+def test_a_projects_python_imports_nothing_that_windows_lacks() -> None:
+    sources = [path for path in TEMPLATE if path.parts[1] == "src" and path.suffix == ".py"]
+    assert len(sources) > 100
+    for path in sources:
+        found = re.search(r"^\s*(?:import|from) (fcntl|grp|pwd|resource|termios|uvloop)\b", read(path), re.M)
+        assert found is None, f"{path}: {found and found[1]}"
+
+
 def test_links_stay_inside_the_repository() -> None:
     for path in files_of_template():
         if (ROOT / path).is_symlink():
