@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,7 +121,11 @@ class Spool:
             # Locked before it is there: an unlocked one counts as left behind.
             held = _lock_of(path)
             held.acquire()
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            except OSError:
+                _unlock(held)
+                raise
             self._path, self._held = path, held
         return self._file
 
@@ -161,7 +166,9 @@ def _lock_of(path: Path) -> FileLock:
 
 def _unlock(held: FileLock) -> None:
     held.release()
-    Path(held.lock_file).unlink(missing_ok=True)
+    # An empty file left behind harms nobody, and capturing never raises.
+    with suppress(OSError):
+        Path(held.lock_file).unlink()
 
 
 def _size(path: Path) -> int:
