@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from .address import hidden
-from .errors import ContractError
+from .errors import ContractError, not_yaml
 
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
 Task = Literal["classification", "regression"]
@@ -117,11 +117,8 @@ def load(path: Path) -> Contract:
         contract = msgspec.convert(document, Contract)
     except msgspec.ValidationError as error:
         raise ContractError(f"{path}: {_sentence(error, document)}.") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ContractError(f"{path}{where}: not YAML: {problem}.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ContractError(not_yaml(path, error)) from None
     check(contract, str(path))
     return contract
 

@@ -57,7 +57,11 @@ def key(model: str) -> str:
 
 def read(store: Store, model: str) -> Deployment | None:
     """The current deployment, or None before the first promote. Raises IntegrityError when the object is not one."""
-    return store.load(key(model), Deployment, "Delete it and promote a version again.")
+    return _decoded(store, model, store.read(key(model)))
+
+
+def _decoded(store: Store, model: str, raw: bytes | None) -> Deployment | None:
+    return store.decoded(key(model), raw, Deployment, "Delete it and promote a version again.")
 
 
 def history(store: Store, model: str) -> list[Deployment]:
@@ -80,7 +84,7 @@ def move(store: Store, old: Deployment | None, new: Deployment) -> None:
         # Whoever wrote it may have been killed before it reached the history.
         _remember(store, old)
     raw = store.read(key(new.model))
-    if read(store, new.model) != old or not store.swap(key(new.model), raw, encode(new)):
+    if _decoded(store, new.model, raw) != old or not store.swap(key(new.model), raw, encode(new)):
         now = read(store, new.model)
         detail = f"version {now.champion.version} is champion since {now.at} by {now.by}" if now else "it is gone"
         raise ConflictError(

@@ -1,5 +1,7 @@
 """What can go wrong that is not a bug. The command line prints the sentence and exits with the code."""
 
+from pathlib import Path
+
 
 class ProjectError(Exception):
     """Bad input or a failing surrounding. The message names the file, key, row or field and what to do."""
@@ -27,3 +29,11 @@ class Refused(ProjectError):
     """A check said no: the gate rejected, the quarantine limit was passed, a monitor raised its alarm."""
 
     exit_code = 3
+
+
+def not_yaml(path: Path, error: Exception) -> str:
+    """The sentence about a file that YAML does not take. A date that no calendar has is a ValueError."""
+    mark = getattr(error, "problem_mark", None)
+    where = f" line {mark.line + 1}" if mark else ""
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{path}{where}: not YAML: {problem}."

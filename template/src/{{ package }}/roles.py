@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from .errors import ProjectError
+from .errors import ProjectError, not_yaml
 
 ROLES = (
     "business_stakeholder",
@@ -40,9 +40,8 @@ def load(path: Path) -> dict[str, Role]:
         raise ProjectError(f"{path}: {str(error).replace('`', '')}.") from None
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ProjectError(f"{path}: not YAML: {problem}.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ProjectError(not_yaml(path, error)) from None
     for name in ROLES:
         if name not in roles:
             raise ProjectError(f"{path}: role '{name}' is missing; keep all seven, people may be empty.")

@@ -51,7 +51,10 @@ class Store:
 
     def load(self, key: str, kind: type[T], advice: str) -> T | None:
         """The JSON document at a key, or None. Raises IntegrityError with the advice when it is none of this kind."""
-        raw = self.read(key)
+        return self.decoded(key, self.read(key), kind, advice)
+
+    def decoded(self, key: str, raw: bytes | None, kind: type[T], advice: str) -> T | None:
+        """What `load` returns, of an object that was read before."""
         try:
             return None if raw is None else msgspec.json.decode(raw, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -69,7 +69,7 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     new = tables.append_new(store, table, rows, "_row", number="_seq")
     fed_back = tables.append_new(store, table, served.rows, "_row", number="_seq")
     repeated = pc.sum(pc.match_substring(rows["_row"], ".")).as_py() or 0
-    kept = len(set(tables.select(store, table, ["_row"])["_row"].to_pylist()) - current)
+    kept = tables.rows(store, table) - len(current)
     return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn, kept)
 
 

@@ -71,14 +71,16 @@ def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.
         raise ProjectError(f"{uri} cannot be read as Parquet: {_line(error)}. Write the file anew.") from None
 
 
-def read_csv(path: Path, delimiter: str, columns: list[str] | None) -> "pa.Table":
-    """The columns (None: all, but not several without a name) as text. Raises ProjectError naming a row that is cut."""
+def read_csv(path: Path, delimiter: str, names: list[str], columns: list[str] | None) -> "pa.Table":
+    """The columns (None: all, but not several without a name) as text, of those its header names.
+
+    Raises ProjectError naming the row of a file that is not whole.
+    """
     import pyarrow as pa
     import pyarrow.csv as arrow
 
-    names = header(path, delimiter)
-    wanted(columns, names, str(path), delimiter)
-    chosen = [name for name in names if names.count(name) == 1] if columns is None else columns
+    kept = [name for name in names if names.count(name) == 1]
+    chosen = kept if columns is None else [name for name in columns if name in kept]
     _closed(path, delimiter)
 
     def parsed(in_parallel: bool) -> "pa.Table":

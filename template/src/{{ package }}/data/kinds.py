@@ -72,12 +72,13 @@ def profile(name: str, cells: "pa.ChunkedArray", is_text: bool, wanted: ColumnTy
         return None
     written = text.column(cells)
     type, why = (found, "typed so in the source") if found != "string" else _of_text(written, is_text)
-    if found == "integer" and parse(written, type).wrong.index(True).as_py() >= 0:
-        type, why = "string", "whole numbers too large for 64 bits"
     if wanted and wanted != type:
         type, why = wanted, "taken so as it is the target"
     values, wrong = parse(written, type)
     misfits = written.filter(wrong)
+    if found == type == "integer" and len(misfits):
+        type, why = "string", "whole numbers too large for 64 bits"
+        values, misfits = written, misfits[:0]
     low, high = pc.min_max(values).as_py().values() if type in ("number", "integer") else (None, None)
     return Profile(
         name=name,

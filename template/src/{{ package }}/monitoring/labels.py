@@ -124,7 +124,10 @@ def _file(path: Path, decimal: str) -> Any:
 
     parquet = files.is_parquet(path)
     delimiter = "" if parquet else files.sniff(path)
-    rows = files.read_parquet([path], str(path), None) if parquet else files.read_csv(path, delimiter, None)
+    if parquet:
+        rows = files.read_parquet([path], str(path), None)
+    else:
+        rows = files.read_csv(path, delimiter, files.header(path, delimiter), None)
     for name in COLUMNS:
         if name not in rows.column_names:
             raise ContractError(f"{path}: column '{name}' is missing; labels need the columns id and label.")

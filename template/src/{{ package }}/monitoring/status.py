@@ -134,12 +134,13 @@ class _Health(msgspec.Struct):
 def _service(url: str) -> Service:
     import httpx
 
+    shown = hidden(url)
     try:
         answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE)
         health = msgspec.json.decode(answer.content, type=_Health)
     except (httpx.HTTPError, httpx.InvalidURL):
-        return Service(hidden(url), "does not answer; ml serve starts it")
+        return Service(shown, "does not answer; ml serve starts it")
     except msgspec.MsgspecError:
-        return Service(hidden(url), "answers, but is something else; set ML_PORT or ML_SERVING_URL")
+        return Service(shown, "answers, but is something else; set ML_PORT or ML_SERVING_URL")
     state = f"{health.status}: {health.error}" if health.error else health.status
-    return Service(hidden(url), state, health.version, health.engine)
+    return Service(shown, state, health.version, health.engine)

@@ -17,7 +17,7 @@ def version_at(client: httpx.Client, wanted: int, patience: float) -> Any:
     while True:
         try:
             found = client.get("/version").json()["version"]
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             found = error
         if found == str(wanted) or time.monotonic() > deadline:
             return found

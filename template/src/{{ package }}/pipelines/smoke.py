@@ -51,9 +51,9 @@ def smoke(context: Context, seconds: float = 0, clients: int = 4, p99_ms: float 
     _check_address(context.settings.service)
     with httpx.Client(base_url=context.settings.service, headers=_headers(context.settings), timeout=30) as client:
         version = _ready(client, context, patience)
-        answer = _post(client, rows)
-        if len(answer.get("predictions") or []) != len(rows):
-            raise Refused(f"{url} answered {len(answer.get('predictions') or [])} predictions for {len(rows)} rows.")
+        predictions = _post(client, rows).get("predictions") or []
+        if len(predictions) != len(rows):
+            raise Refused(f"{url} answered {len(predictions)} predictions for {len(rows)} rows.")
     if not seconds:
         return Smoked(url, version, len(rows))
     took, elapsed = asyncio.run(_load(context.settings, rows, seconds, clients))

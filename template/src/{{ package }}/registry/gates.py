@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import yaml
 
-from ..errors import ProjectError
+from ..errors import ProjectError, not_yaml
 from ..training.bootstrap import WEIGHTED
 from ..training.metrics import better, metrics
 
@@ -81,11 +81,8 @@ def load(path: Path) -> Gates:
         raise ProjectError(f"{path} is missing; restore it from git, or point ML_GATES to it.") from None
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ProjectError(f"{path}{where}: not YAML: {problem}.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ProjectError(not_yaml(path, error)) from None
     try:
         gates = msgspec.convert(content or {}, Gates)
     except msgspec.ValidationError as error:

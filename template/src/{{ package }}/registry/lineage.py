@@ -1,8 +1,6 @@
 """Lineage: from a prediction to the version that made it, its run, data, code, verdict and approvals."""
 
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -12,7 +10,6 @@ from ..deployment import Deployment
 from ..errors import IntegrityError, ProjectError, StoreError
 from ..settings import Settings
 from ..store import Store
-from ..training import bundle
 from . import catalog, trust
 from .card import approvals
 from .catalog import ALIASES, ModelVersion
@@ -92,8 +89,7 @@ def _strangers(predictions: list[Prediction], version: ModelVersion) -> list[str
 def _contradictions(store: Store, settings: Settings, model: str, version: ModelVersion) -> list[str]:
     """Where the registry says other than the bundle, whose signature holds."""
     try:
-        with TemporaryDirectory(prefix="bundle-") as folder:
-            manifest = bundle.read(trust.fetch(store, model, version.digest, settings.public_key, Path(folder)))
+        manifest = trust.look(store, model, version.digest, settings.public_key)
     except (IntegrityError, StoreError) as error:
         return [str(error)]
     signed = {

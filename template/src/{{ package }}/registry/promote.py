@@ -1,8 +1,6 @@
 """Moves of the pointer: promote a version, put one beside the champion, roll back. All is checked before it moves."""
 
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -68,7 +66,7 @@ def rollback(contract: Contract, store: Store, settings: Settings, *, by: str, r
     if now.action == "roll back" and not _is_mirrored(contract, settings, now):
         # The rollback before this one was killed half-way; another swap would undo it.
         return mirror(contract, store, settings)
-    _trusted(store, settings, contract.name, now.previous.digest)
+    trust.look(store, contract.name, now.previous.digest, settings.public_key)
     beside = now.challenger if now.challenger and now.challenger.digest != now.previous.digest else None
     changes = {"champion": now.previous, "previous": now.champion, "challenger": beside, "override": False}
     return _move(contract, store, settings, now, by=by, reason=reason, action="roll back", **changes)
@@ -129,7 +127,7 @@ def _allowed(
     if override and not reason.strip():
         raise ProjectError("--override needs --reason: it is recorded with the deployment.")
     chosen = catalog.describe(contract, settings, "candidate" if version is None else version)
-    _trusted(store, settings, contract.name, chosen.digest)
+    trust.look(store, contract.name, chosen.digest, settings.public_key)
     if not chosen.verdict.accepted and not override:
         raise Refused(f"Version {chosen.version} was {chosen.verdict.text()}")
     return chosen
@@ -141,12 +139,6 @@ def _is_outdated(store: Store, chosen: ModelVersion, now: Deployment) -> bool:
     if not against or against == now.champion.digest:
         return False
     return all(entry.champion.digest != chosen.digest for entry in deployment.history(store, now.model))
-
-
-def _trusted(store: Store, settings: Settings, model: str, digest: str) -> None:
-    # Into a fresh folder: a cache would hide that the store's copy was tampered with.
-    with TemporaryDirectory(prefix="bundle-") as folder:
-        trust.fetch(store, model, digest, settings.public_key, Path(folder))
 
 
 def _beside(now: Deployment | None, target: Target, traffic: str | float) -> Challenger:

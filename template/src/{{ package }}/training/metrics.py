@@ -51,10 +51,15 @@ def codes(classes: Sequence[str], target: ArrayLike) -> Integers:
     return np.array([place.get(str(name), -1) for name in np.asarray(target, dtype=object)], dtype=np.int64)
 
 
+def answered(prediction: Floats) -> Integers:
+    """The place of the class each row is answered with."""
+    return prediction.argmax(axis=1) if prediction.ndim > 1 else (prediction >= POSITIVE).astype(np.int64)
+
+
 def confusion(classes: Sequence[str], target: ArrayLike, prediction: Floats) -> Integers:
     """How many rows of each class (row) were answered with which (column) [classes, classes]; known classes only."""
     known, count = codes(classes, target), len(classes)
-    answer = prediction.argmax(axis=1) if prediction.ndim > 1 else (prediction >= POSITIVE).astype(np.int64)
+    answer = answered(prediction)
     is_known = known >= 0
     return np.bincount(known[is_known] * count + answer[is_known], minlength=count * count).reshape(count, count)
 
@@ -87,7 +92,7 @@ def _regression(target: Floats, prediction: Floats) -> dict[str, float]:
 
 def _binary(target: Integers, prediction: Floats) -> dict[str, float]:
     is_positive = target == 1
-    answer = (prediction >= POSITIVE).astype(np.int64)
+    answer = answered(prediction)
     found = {
         "accuracy": float(np.mean(answer == target)),
         "balanced_accuracy": _balanced(target, answer),
@@ -106,7 +111,7 @@ def _binary(target: Integers, prediction: Floats) -> dict[str, float]:
 
 
 def _multiclass(target: Integers, prediction: Floats) -> dict[str, float]:
-    answer = prediction.argmax(axis=1)
+    answer = answered(prediction)
     confidence = prediction.max(axis=1)
     return {
         "accuracy": float(np.mean(answer == target)),
