@@ -32,8 +32,12 @@ def update(project: Path, tools: Path, answers: str = "") -> subprocess.Complete
     return subprocess.run(command, cwd=project, env=settings, capture_output=True, text=True, check=False)
 
 
-def test_it_takes_in_the_newest_release(earlier: Path, tools: Path) -> None:
-    assert update(earlier, tools).returncode == 0
+def test_it_takes_in_the_newest_release_and_names_what_goes_away(earlier: Path, tools: Path) -> None:
+    (earlier / "docs" / "forgotten.md").write_text("edited, and kept by git\n")
+    commit(earlier, "edit")
+    ended = update(earlier, tools)
+    assert ended.returncode == 0
+    assert "git restore FILE brings one back:\ndocs/forgotten.md" in ended.stdout
     assert (earlier / "docs" / "runbook.md").exists()
     assert not (earlier / "docs" / "forgotten.md").exists()
 
