@@ -44,7 +44,7 @@ class Stage:
     broken: int
     """Rows in the source that break the contract."""
     left_out: int
-    """Rows of the project's data that break it already; the loop does without them."""
+    """Rows that break it already, or are of a class that the past does not know; the loop does without them."""
 
 
 def prepare(settings: Settings, most: int = MAX_ROWS) -> Stage:
@@ -59,11 +59,13 @@ def prepare(settings: Settings, most: int = MAX_ROWS) -> Stage:
     rows = read(contract.examples, contract.examples_name)
     typed, kept = check_rows(contract, contract.examples_name, rows)
     if len(typed) < MIN_ROWS:
+        others = "" if len(typed) == len(rows) else " See ml run validate for what is wrong with the others."
         raise ContractError(
-            f"{settings.contract}: only {len(typed)} rows of '{contract.examples_name}' are valid; "
-            f"the loop needs {MIN_ROWS}. See ml run validate for what is wrong with the others."
+            f"{settings.contract}: only {len(typed)} of {len(rows)} rows of '{contract.examples_name}' are valid; "
+            f"the loop needs {MIN_ROWS}.{others}"
         )
     past, future = _divide(contract, typed, most)
+    future = future[_known(contract, typed.take(past), typed.take(future))]
     text = rows.take(kept)
     broken = broken_rows(contract, text.take(past[:50]).to_pylist(), len(past))
     _write(text.take(past), broken, home / "data" / f"{contract.examples_name}.parquet")
@@ -88,7 +90,8 @@ def prepare(settings: Settings, most: int = MAX_ROWS) -> Stage:
         }
     )
     context = Context(Settings.model_validate(own.model_dump()), by="ml loop", reason="the loop")
-    return Stage(context, typed.take(past), typed.take(future), text.take(future), len(broken), len(rows) - len(typed))
+    left_out = len(rows) - len(typed) + min(len(typed), most) - len(past) - len(future)
+    return Stage(context, typed.take(past), typed.take(future), text.take(future), len(broken), left_out)
 
 
 def arrive(stage: Stage) -> int:
@@ -144,32 +147,56 @@ def sample(rows: "pa.Table", count: int, seed: int) -> "pa.Table":
     return rows.take(order.choice(len(rows), count, replace=len(rows) < count))
 
 
+def ordinary(contract: Contract, past: "pa.Table") -> "pa.Table":
+    """The rows of the past that a model's reference tells of."""
+    import pyarrow as pa
+
+    from ..features.view import applicable
+    from ..training.reference import settled
+
+    if not contract.time:
+        return past
+    ttl = max((view.ttl.total_seconds() for view in applicable(contract)), default=0.0)
+    return past.filter(pa.array(settled(past[contract.time].to_numpy(), ttl)))
+
+
 def drifted(contract: Contract, rows: "pa.Table", reference: "pa.Table") -> tuple["pa.Table", str]:
     """The `rows` at the far end of one column, and that column's name.
 
     Real rows with real labels, yet drawn so that the column's distribution is no longer the `reference`'s: about a
-    third of it, at the upper or lower end of a number or among the rarer values of a string. Raises ContractError when
-    nothing varies.
+    third of it, at the upper or lower end of a number or among the rarer values of a string; of times, where there is
+    nothing else, their hours or weekdays. Raises ContractError when nothing varies.
     """
     best: tuple[float, str, list[bool]] = (MOST_USUAL, "", [])
-    for name, column in contract.fields.items():
-        if column.ignore or column.type == "timestamp":
-            continue
-        usual, values = reference[name].to_pylist(), rows[name].to_pylist()
-        for far in _far_ends(usual, is_number=column.type in ("number", "integer")):
-            share = sum(map(far, usual)) / len(usual)
-            chosen = [far(value) for value in values]
-            if sum(chosen) >= MIN_DRIFTED and share < best[0]:
-                best = (share, name, chosen)
+    used = {name: column.type for name, column in contract.fields.items() if not column.ignore}
+    plain = {name: kind for name, kind in used.items() if kind != "timestamp"}
+    for name, kind in (plain or used).items():
+        for usual, values in zip(_readings(reference[name], kind), _readings(rows[name], kind), strict=True):
+            for far in _far_ends(usual, is_number=kind in ("number", "integer", "timestamp")):
+                share = sum(map(far, usual)) / len(usual)
+                chosen = [far(value) for value in values]
+                if sum(chosen) >= MIN_DRIFTED and share < best[0]:
+                    best = (share, name, chosen)
     if not best[1]:
         raise ContractError("contract.yaml: no column varies enough to play drifted traffic with; the loop needs one.")
     return rows.filter(best[2]), best[1]
 
 
+def _readings(column: "pa.ChunkedArray", kind: str) -> list[list[Any]]:
+    """What the model sees of a column: its values, or a time's hours and its weekdays."""
+    values = column.to_pylist()
+    if kind != "timestamp":
+        return [values]
+    return [[None if time is None else read(time) for time in values] for read in (lambda t: t.hour, datetime.weekday)]
+
+
 def _far_ends(values: list[Any], is_number: bool) -> list[Callable[[Any], bool]]:
-    """Whether a value lies at a number's upper end, at its lower one, or among the rarer values of a string."""
-    counts = Counter(value for value in values if value is not None and value == value)
-    if not counts:
+    """Whether a value lies at a number's upper end, at its lower one, or among the rarer values of a string.
+
+    That a string is missing is a value too.
+    """
+    counts = Counter(value for value in values if value == value and not (is_number and value is None))
+    if len(counts) < 2:
         return []
     if is_number:
         low, high = max(_third(counts, sorted(counts))), min(_third(counts, sorted(counts, reverse=True)))
@@ -195,6 +222,16 @@ def _divide(contract: Contract, rows: "pa.Table", most: int) -> tuple["np.ndarra
         order = np.random.default_rng(0).permutation(len(rows))[-most:]
     cut = len(order) * 3 // 4
     return order[:cut], order[cut:]
+
+
+def _known(contract: Contract, past: "pa.Table", future: "pa.Table") -> "np.ndarray":
+    """Whether the past knows a future row's class [rows]: no label may be of a class that no example has."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if contract.task == "regression":
+        return np.ones(len(future), dtype=bool)
+    return np.asarray(pc.is_in(future[contract.target], value_set=past[contract.target].unique()))
 
 
 def _write(rows: "pa.Table", more: list[dict[str, Any]], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,14 @@ def send(scene: Scene, rows: "pa.Table") -> Evidence:
     }
 
 
+def blocks(rows: list[dict[str, Any]], most: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows in blocks of a thousand, or of fewer where a body of them would have more than `most` bytes."""
+    widest = max(len(msgspec.json.encode(row)) for row in rows) + 1
+    count = min(1000, max(1, (most - 100) // widest))
+    for start in range(0, len(rows), count):
+        yield rows[start : start + count]
+
+
 def hand_in(scene: Scene) -> Evidence:
     """Write the labels of the sent predictions to a file and add them, as `ml label` does."""
     from ..monitoring.labels import add
@@ -98,9 +107,17 @@ def failed(verdict: dict[str, Any]) -> str:
     return " ".join(check["sentence"] for check in verdict["checks"] if not check["passed"])
 
 
-def override(context: Context, version: int | None, said: str) -> None:
-    """Promote a version that the gate rejected with these words."""
-    from ..registry.promote import promote
+def decided(verdict: dict[str, Any]) -> Evidence:
+    """What the gate said, and what becomes of it: the gate may well be right, but there are scenes to come."""
+    if verdict["accepted"]:
+        return {"gate": "accepted"}
+    return {"gate": "rejected, overridden to show what follows", "why": failed(verdict)}
 
-    reason = f"to show what follows, although: {said}"
-    promote(context.contract, context.store, context.settings, version, by=context.by, reason=reason, override=True)
+
+def promote(context: Context, version: int) -> None:
+    """Promote a version; one that the gate rejected, too, on record."""
+    from ..registry.promote import promote as move
+
+    said = failed(context.output("gate"))
+    reason = f"to show what follows, although: {said}" if said else context.reason
+    move(context.contract, context.store, context.settings, version, by=context.by, reason=reason, override=bool(said))

@@ -92,27 +92,29 @@ def categories(values: Iterable[str]) -> Categories:
 def reference(
     schema: Schema, numeric: Any, categorical: list[list[str]], predictions: Any, held_out: Any, times: Any = None
 ) -> Reference:
-    """Histograms of the whole training set: all three parts of the split.
+    """Histograms of the training set's settled rows (times: datetime64 [rows]), from all three parts of the split.
 
     The parts follow each other in time, so one alone would call an ordinary season drift. Only the prediction is told
-    from `held_out` places when they are many: on rows it was fitted on a model is surer than it will be. And what views
-    look up is told from rows (times: datetime64 [rows]) later than their `ttl`: a window of 30 days fills for 30 days.
+    from `held_out` places when they are many: on rows it was fitted on a model is surer than it will be.
     """
-    columns = zip(*categorical, strict=True) if schema.categorical else ()
+    ttl = max((view.ttl for view in schema.views), default=0.0)
+    chosen = np.ones(len(numeric), dtype=bool) if times is None else settled(times, ttl)
+    strings = [row for row, is_chosen in zip(categorical, chosen, strict=True) if is_chosen]
+    columns = zip(*strings, strict=True) if schema.categorical else ()
     honest = predictions[held_out] if len(held_out) >= HELD_OUT else predictions
     names = schema.classes if schema.width > 1 else [*schema.classes[1:], schema.target][:1]
     return Reference(
-        rows=len(numeric),
-        numeric={name: numbers(numeric[_filled(schema, name, times), i]) for i, name in enumerate(schema.numeric)},
+        rows=int(chosen.sum()),
+        numeric={name: numbers(numeric[chosen, i]) for i, name in enumerate(schema.numeric)},
         categorical={name: categories(column) for name, column in zip(schema.categorical, columns, strict=True)},
         prediction=dict(zip(names, map(numbers, honest.reshape(len(honest), -1).T), strict=True)),
     )
 
 
-def _filled(schema: Schema, name: str, times: Any) -> Any:
-    """The rows at which an input can be what it will be: all, unless a view looks it up and many rows are later."""
-    ttl = next((view.ttl for view in schema.views if name in view.columns), None)
-    if ttl is None or times is None:
-        return slice(None)
-    later = times >= times.min() + np.timedelta64(int(ttl), "s")
-    return later if later.sum() >= HELD_OUT else slice(None)
+def settled(times: NDArray[Any], ttl: float) -> NDArray[np.bool_]:
+    """The rows at which views know all they will know: those later than their longest `ttl` (s), when they are many.
+
+    A window of 30 days fills for 30 days; until then its counts are smaller than they will ever be again.
+    """
+    later: NDArray[np.bool_] = times >= times.min() + np.timedelta64(int(ttl), "s")
+    return later if later.sum() >= HELD_OUT else np.ones(len(times), dtype=bool)
