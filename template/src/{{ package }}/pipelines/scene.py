@@ -11,6 +11,7 @@ import msgspec
 from .. import tables
 from ..errors import Refused
 from .replay import Stage, labels, requests
+from .run import chain, run
 from .service import Service
 from .steps import Context
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Evidence = dict[str, Any]
+SHUFFLES = 3
 
 
 @dataclass
@@ -101,6 +103,22 @@ def _shipped(scene: Scene) -> None:
                 return
         time.sleep(0.2)
     raise Refused("The loop stops here: captured predictions did not arrive in the store in 20 s.")
+
+
+def shuffled(context: Context) -> Evidence:
+    """A candidate of shuffled labels that the gate rejects: its version and digest, and the checks that it failed.
+
+    On little data one in twenty passes by luck, so a few are tried.
+    """
+    for attempt in range(SHUFFLES):
+        settings = context.settings.model_copy(update={"seed": context.settings.seed + attempt})
+        run(Context(settings, "ml loop", "shuffled labels", {"shuffle_labels": True}), "train")
+        outputs = chain(context, "evaluate", "register")
+        if not outputs["gate"]["accepted"]:
+            break
+    expect(not outputs["gate"]["accepted"], f"the gate accepted {SHUFFLES} models of shuffled labels, one by one.")
+    made = {name: outputs["register"][name] for name in ("version", "digest")}
+    return made | {"failed": failed(outputs["gate"])} | ({"accepted_by_luck": attempt} if attempt else {})
 
 
 def failed(verdict: dict[str, Any]) -> str:

@@ -11,12 +11,11 @@ from ..errors import Refused
 from .replay import arrive, drifted, ordinary, requests, sample
 from .retrain import retrain
 from .run import chain, run
-from .scene import Evidence, Scene, blocks, decided, expect, failed, hand_in, promote, send
+from .scene import Evidence, Scene, blocks, decided, expect, hand_in, promote, send, shuffled
 from .steps import Context
 
 TRAFFIC = 400
 """Predictions per phase of traffic: enough for the drift monitor to judge."""
-
 DRIFTED = 800
 """So that what has moved outweighs the ordinary traffic in the monitors' window."""
 
@@ -123,19 +122,15 @@ def monitor_quiet(scene: Scene) -> Evidence:
 
 def shuffled_labels_rejected(scene: Scene) -> Evidence:
     """A candidate that learnt from shuffled labels does not pass the gate, nor can it be promoted."""
-    context = Context(scene.context.settings, "ml loop", "shuffled labels", {"shuffle_labels": True})
-    digest = run(context, "train").output["digest"]
-    outputs = chain(scene.context, "evaluate", "register")
-    verdict = outputs["gate"]
-    expect(not verdict["accepted"], "the gate accepted a model trained on shuffled labels.")
+    candidate = shuffled(scene.context)
     try:
-        run(scene.context, "promote")
+        run(Context(scene.context.settings, "ml loop", "shuffled labels", {"version": candidate["version"]}), "promote")
     except Refused as refusal:
         refused = str(refusal)
     else:
         raise Refused("The loop stops here: a rejected version could be promoted.")
     expect(scene.service.version() == scene.first, "the champion changed although the candidate was rejected.")
-    return {"digest": digest, "failed": failed(verdict), "refused": refused, "champion": scene.first}
+    return candidate | {"refused": refused, "champion": scene.first}
 
 
 def drifted_traffic(scene: Scene) -> Evidence:
