@@ -21,6 +21,10 @@ PATTERNS = {
     "repository": r"^$|^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$",
 }
 
+TAKEN = "taken-or-no-text"
+NO_TEXT = {"false", "n", "no", "null", "off", "on", "true", "y", "yes"}
+"""What Copier's YAML does not take for text."""
+
 
 def questions() -> dict[str, dict[str, Any]]:
     """The questions of copier.yml that a person may answer."""
@@ -44,13 +48,17 @@ def schema() -> dict[str, Any]:
             entry["enum"] = choices(spec)
         if name in PATTERNS:
             entry["pattern"] = PATTERNS[name]
+        if name == "project_name":
+            entry["not"] = {"$ref": f"#/$defs/{TAKEN}"}
         properties[name] = entry
+    taken = {name.replace("_", "-") for name in (ROOT / "tools" / "reserved.txt").read_text().split()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Answers to the Slipway template",
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
+        "$defs": {TAKEN: {"enum": sorted(taken | NO_TEXT)}},
     }
 
 

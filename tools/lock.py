@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "name-of-the-project"
 RESERVED = ROOT / "tools" / "reserved.txt"
 OWN = {"data", "docs", "infra", "ml", "mlruns", "ops", "src", "test", "tests", "tools", "var"}
-"""Folders and commands of a project, and of Python itself what it does not list."""
+"""Folders and commands of a project."""
+DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+"""Windows has no folders of these names."""
 REMOVED = {
     *("aifc", "asynchat", "asyncore", "audioop", "binhex", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr"),
     *("imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd"),
@@ -41,7 +43,8 @@ def render(template: Path) -> str:
 def reserved(lock: str, installed: list[str]) -> list[str]:
     """Names that are taken, as package names: keywords, Python's own modules, what is locked and what that installs."""
     locked = [package["name"] for package in tomllib.loads(lock)["package"] if package["name"] != NAME]
-    names = {*keyword.kwlist, *keyword.softkwlist, *sys.stdlib_module_names, *REMOVED, *OWN, *locked, *installed}
+    keywords = {*keyword.kwlist, *keyword.softkwlist}
+    names = {*keywords, *sys.stdlib_module_names, *REMOVED, *OWN, *DEVICES, *locked, *installed}
     folded = {re.sub(r"[-_.]+", "_", name).lower() for name in names}
     return sorted(name for name in folded if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name))
 

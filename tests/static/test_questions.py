@@ -96,6 +96,9 @@ def test_a_blueprint_is_valid_and_offered(path: Path) -> None:
         ("task: clustering", "'clustering' is not one of"),
         ("project_name: Flight Delays", "does not match"),
         ("project_name: 7", "7 is not of type 'string'"),
+        ("project_name: numpy", "'numpy' should not be valid under"),
+        ("project_name: scikit-learn", "taken-or-no-text"),
+        ("project_name: on", "taken-or-no-text"),
         ("package: mine", "'package' was unexpected"),
     ],
 )
