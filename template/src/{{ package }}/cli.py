@@ -1,6 +1,8 @@
 """The command line `ml`. Each verb imports what it needs when it runs, so that help answers at once."""
 
+import errno
 import io
+import signal
 import sys
 
 import typer
@@ -8,7 +10,8 @@ import typer
 from .commands import data, model, service, watch
 from .errors import ProjectError
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="ml",
@@ -24,7 +27,9 @@ for group in (model, service, watch):
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 2 input to correct, 3 a check said no, 130 interrupted, 1 a bug."""
+    """Run the command line. Exit codes: 0 done, 2 input to correct, 3 a check said no, 130 or 143 ended, 1 a bug."""
+    # As an exception, so that what a command began is put away: processes are stopped, runs marked as failed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names of columns may be in any script; Windows' own encoding knows one.
@@ -35,13 +40,14 @@ def main() -> None:
         print(f"ml: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if not error.filename:
+        if not error.filename and error.errno not in FULL:
             raise
-        print(f"ml: {error.filename}: {error.strerror}; give access or space, or another place.", file=sys.stderr)
+        place = error.filename or "ML_HOME or the place for temporary files"
+        print(f"ml: {place}: {error.strerror}; give access or space, or another place.", file=sys.stderr)
         sys.exit(ProjectError.exit_code)
     except (KeyboardInterrupt, SystemExit) as ended:
         # Typer turns Ctrl-C into an exit code.
-        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+        if isinstance(ended, SystemExit) and ended.code not in (INTERRUPTED, TERMINATED):
             raise
         print("ml: interrupted; what was not finished is not visible, run the command again.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(TERMINATED if isinstance(ended, SystemExit) and ended.code == TERMINATED else INTERRUPTED)

@@ -117,7 +117,7 @@ def load(path: Path) -> Contract:
         contract = msgspec.convert(document, Contract)
     except msgspec.ValidationError as error:
         raise ContractError(f"{path}: {_sentence(error, document)}.") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ContractError(not_yaml(path, error)) from None
     check(contract, str(path))
     return contract

@@ -40,7 +40,7 @@ def load(path: Path) -> dict[str, Role]:
         raise ProjectError(f"{path}: {str(error).replace('`', '')}.") from None
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProjectError(not_yaml(path, error)) from None
     for name in ROLES:
         if name not in roles:

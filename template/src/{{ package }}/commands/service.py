@@ -18,9 +18,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to bind; ML_PORT.")] = None,
 ) -> None:
     """Serve the champion over HTTP; starts before there is one, and follows every promotion."""
+    import signal
+
     from .. import contract, settings
     from ..serving.server import serve as start
 
+    # To be told to stop is how a service ends, no interruption.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     chosen = settings.load().model_copy(update={k: v for k, v in {"host": host, "port": port}.items() if v is not None})
     start(chosen, contract.load(chosen.contract))
 

@@ -6,7 +6,7 @@ import msgspec
 
 from .. import tables
 from ..address import hidden
-from ..contract import Column, Contract, Source
+from ..contract import Column, ColumnType, Contract, Source
 from ..errors import ContractError
 from ..store import Store
 from . import quarantine
@@ -83,7 +83,8 @@ def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
 
     key, table = f"collected/{name}.json", f"raw_{name}"
     shape = {column: spec.type for column, spec in source.columns.items()}
-    before = msgspec.json.decode(store.read(key) or b"{}")
+    advice = "Delete it and run ml run collect; rows that the source no longer holds keep the types they have."
+    before = store.load(key, dict[str, ColumnType], advice) or {}
     if before == shape:
         return
     version = tables.version(store, table)

@@ -96,7 +96,8 @@ def _too_early(last: Trigger | None, gates: "Gates", report: Report, now: dateti
     asked = f"{last.at:%Y-%m-%d %H:%M}"
     cool = timedelta(hours=gates.monitoring.cool_down_hours)
     if now < last.at + cool:
-        return f"the last retraining was asked for at {asked}, {_hours(cool)} must pass"
+        killed = "" if last.outcome else "; it runs, or was killed: ml run promote does what it would have done"
+        return f"the last retraining was asked for at {asked}, {_hours(cool)} must pass{killed}"
     if not last.outcome and now < last.at + RUNNING:
         return f"the retraining asked for at {asked} is still running"
     if report.at <= last.at:

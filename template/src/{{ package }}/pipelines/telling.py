@@ -75,5 +75,9 @@ def following(context: "Context", silent: bool = False) -> None:
     """Wait a moment for the service at ML_SERVING_URL to switch, and say whether it did."""
     from .served import followed
 
-    if said := followed(context):
+    try:
+        said = followed(context)
+    except KeyboardInterrupt:
+        said = "It is done; whether the service has switched is told by: ml smoke"
+    if said:
         Console(stderr=True, quiet=silent, highlight=False).print(said, markup=False, soft_wrap=True)

@@ -81,7 +81,7 @@ def load(path: Path) -> Gates:
         raise ProjectError(f"{path} is missing; restore it from git, or point ML_GATES to it.") from None
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProjectError(not_yaml(path, error)) from None
     try:
         gates = msgspec.convert(content or {}, Gates)

@@ -1,5 +1,6 @@
 """A bundle is trusted when its files are its manifest's, its digest is the one asked for, and its signature holds."""
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,15 @@ from . import signing
 
 def fetch(store: Store, model: str, digest: str, public_key: Path, cache: Path) -> Path:
     """Bring a bundle from the store and return its folder. Raises IntegrityError when it cannot be trusted."""
+    try:
+        return _trusted(store, model, digest, public_key, cache)
+    except IntegrityError:
+        # The copy here may be what is damaged; the store's own is asked.
+        shutil.rmtree(cache / digest, ignore_errors=True)
+        return _trusted(store, model, digest, public_key, cache)
+
+
+def _trusted(store: Store, model: str, digest: str, public_key: Path, cache: Path) -> Path:
     folder = bundle.fetch(store, model, digest, cache)
     signing.verify(folder, public_key)
     named = bundle.read(folder).model

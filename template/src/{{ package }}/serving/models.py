@@ -1,6 +1,5 @@
 """The models in service: follows the pointer, and switches between one request and the next."""
 
-import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ import structlog
 
 from .. import deployment
 from ..deployment import Challenger, Deployment, Target
-from ..errors import IntegrityError, ProjectError
+from ..errors import ProjectError
 from ..features.online import connect
 from ..registry import trust
 from ..settings import Settings
@@ -111,12 +110,7 @@ class Models:
 
     def _load(self, target: Target) -> Scorer:
         cache = self._settings.home / "cache" / "bundles"
-        try:
-            folder = trust.fetch(self._store, self.name, target.digest, self._settings.public_key, cache)
-        except IntegrityError:
-            # The copy here may be what was tampered with, so the next look fetches a new one.
-            shutil.rmtree(cache / target.digest, ignore_errors=True)
-            raise
+        folder = trust.fetch(self._store, self.name, target.digest, self._settings.public_key, cache)
         scorer = Scorer(folder, target.version, self._online, self._settings.max_rows)
         scorer.warm()
         return scorer

@@ -65,8 +65,8 @@ def run(settings: Settings, experiment: str) -> Iterator[Run]:
 
 
 def reach(settings: Settings) -> None:
-    """Raises StoreError when the tracking server does not answer; asked once, a database never."""
-    if _is_server(settings):
+    """Raises StoreError when the tracking server or database does not answer; asked once, a file never."""
+    if not settings.tracking.startswith("sqlite:"):
         _reached(settings.tracking)
 
 
@@ -91,7 +91,9 @@ def client(settings: Settings) -> Iterator["MlflowClient"]:
         if _is_server(settings):
             # Gone in the middle: that says more than how MLflow noticed.
             _answers(settings.tracking)
-        reason = hidden(str(error).split("\n", 1)[0].strip(" ."), settings.tracking)
+        # SQLAlchemy tells first when it noticed, and then what.
+        lines = [line for line in str(error).splitlines() if not line.startswith("(raised as a result of")]
+        reason = hidden(lines[0].strip(" .") if lines else type(error).__name__, settings.tracking)
         raise StoreError(f"MLflow at {hidden(settings.tracking)} said: {reason}. Check ML_TRACKING_URI.") from None
 
 
@@ -142,7 +144,24 @@ def _answers(address: str) -> None:
         ) from None
 
 
-_reached = cache(_answers)
+def _connects(address: str) -> None:
+    """Connect once: MLflow itself would try for minutes, and a roll back cannot wait."""
+    import sqlalchemy
+
+    patience = {"connect_timeout": int(PATIENCE)} if address.startswith("postgresql") else {}
+    try:
+        sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool, connect_args=patience).connect().close()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        reason = str(error).splitlines()[0].strip(" .")
+        raise StoreError(
+            f"ML_TRACKING_URI={hidden(address)}: no tracking database answers there ({hidden(reason, address)}). "
+            "Start it, or correct ML_TRACKING_URI."
+        ) from None
+
+
+@cache
+def _reached(address: str) -> None:
+    _answers(address) if address.startswith(("http://", "https://")) else _connects(address)
 
 
 def _experiment(client: "MlflowClient", settings: Settings, name: str) -> str:

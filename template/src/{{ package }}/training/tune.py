@@ -1,7 +1,8 @@
 """Tuning: search the parameters of model.py on the validation rows, and keep the best for the next training."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,30 +61,33 @@ def tune(
     data = stored(store)
     metric: str = getattr(gates.metric, kind_of(data.schema))
     default = _value(data, settings.seed, {}, metric)
-    study = _study(contract, settings, data, metric)
-    tried = len(study.trials)
+    with _kept(settings.home / "tuning.db"):
+        study = _study(contract, settings, data, metric)
+        tried = len(study.trials)
 
-    failures: list[str] = []
+        failures: list[str] = []
 
-    def objective(trial: "optuna.Trial") -> float:
-        try:
-            return _value(data, settings.seed, recipe.space(trial), metric)
-        except ProjectError as error:
-            failures.append(str(error))
-            raise
+        def objective(trial: "optuna.Trial") -> float:
+            try:
+                return _value(data, settings.seed, recipe.space(trial), metric)
+            except ProjectError as error:
+                failures.append(str(error))
+                raise
 
-    def after(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
-        best = _best(study, metric, default)
-        _keep(store, contract.name, best)
-        progress(len(study.trials) - tried, best.value)
+        def after(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
+            best = _best(study, metric, default)
+            _keep(store, contract.name, best)
+            progress(len(study.trials) - tried, best.value)
 
-    # A value outside what the estimator takes fails its trial, not the search.
-    study.optimize(objective, trials, timeout, callbacks=[after], catch=(ProjectError,))
-    if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
-        if not failures:
-            raise ProjectError("No trial ended in the time given; give --timeout more seconds.")
-        raise ProjectError(f"Every trial failed; look at `space` of training/model.py. The last one: {failures[-1]}")
-    return _best(study, metric, default)
+        # A value outside what the estimator takes fails its trial, not the search.
+        study.optimize(objective, trials, timeout, callbacks=[after], catch=(ProjectError,))
+        if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
+            if not failures:
+                raise ProjectError("No trial ended in the time given; give --timeout more seconds.")
+            raise ProjectError(
+                f"Every trial failed; look at `space` of training/model.py. The last one: {failures[-1]}"
+            )
+        return _best(study, metric, default)
 
 
 def tuned(store: Store, model: str) -> dict[str, Any]:
@@ -125,6 +129,22 @@ def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str) 
             "or let another metric of gates.yaml decide."
         )
     return found[metric]
+
+
+@contextmanager
+def _kept(database: Path) -> Iterator[None]:
+    """Say in one sentence that the studies cannot be read or written."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0].strip(" .")
+        raise StoreError(
+            f"{database} cannot be used: {reason}. Give it access and space; if it is damaged, delete it: the search "
+            "begins anew."
+        ) from None
 
 
 def _study(contract: Contract, settings: Settings, data: "TrainingSet", metric: str) -> "optuna.Study":
