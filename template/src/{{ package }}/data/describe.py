@@ -8,7 +8,7 @@ import msgspec
 from ..contract import Column
 from .kinds import NEARLY_ALL, Profile, is_identifier
 from .leaks import Suspicion
-from .parse import NUMBER
+from .parse import NULLS, NUMBER
 
 VALUES, REPEATED = 20, 3
 """Text is closed (`values`) with at most so many values, each seen at least so often: then a new one is unlikely."""
@@ -47,7 +47,7 @@ def column(
         notes.append("the event time")
     else:
         ignore, notes = _set_aside(found, is_entity, suspect)
-    notes += _foreign(found)
+    notes += foreign(found)
     if found.missing:
         share = f"{found.missing:,} of {found.rows:,} rows have none"
         notes.append(f"{share} and go to quarantine" if is_key else share)
@@ -58,6 +58,10 @@ def column(
     if found.type == "string" and found.name != target and found.distinct <= VALUES and not ignore:
         counts = found.counts()
         values = list(counts) if counts and min(counts.values()) >= REPEATED else None
+    if found.name == target and found.type == "string" and (words := sorted({*found.counts()} & {*NULLS})):
+        # In a CSV file they would be missing values otherwise.
+        values = list(found.counts())
+        notes.append(f"{' and '.join(map(repr, words))} is a class; a new one needs a place in `values`")
     nullable = bool(found.missing) and not is_key
     return Column(found.type, nullable, low, high, values, ignore), "; ".join(notes)
 
@@ -115,7 +119,7 @@ def _rare(target: Profile) -> list[str]:
     return [f"{name!r} has {rows} row{'s' * (rows > 1)} only"] if rows < RARE else []
 
 
-def _foreign(column: Profile) -> list[str]:
+def foreign(column: Profile) -> list[str]:
     """Hints at numbers and dates that are text because of how they are written."""
     import pyarrow.compute as pc
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 
 from ..errors import ContractError, ProjectError
 from . import text
+from .parse import NULLS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A", "None", "<NA>"]
-"""Cells of a CSV file that say there is no value."""
+STRANGE = {
+    b"PK\x03\x04": "an archive or a spreadsheet",
+    b"ARROW1": "a Feather file",
+    b"SQLite": "a SQLite database (give sqlite:///PATH and --query)",
+    b'{"': "JSON",
+    b"[{": "JSON",
+}
+"""How files begin that are none of ours."""
 
 
 def find(uri: str, shown: str = "") -> list[Path]:
@@ -29,21 +36,24 @@ def find(uri: str, shown: str = "") -> list[Path]:
         found = [file for file in path.rglob("*") if file.is_file() and not _set_aside(file.relative_to(path))]
     else:
         found = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]
+    if not found and path.is_dir():
+        raise ProjectError(f"{shown or address} holds no file; put CSV or Parquet files there.")
     if not found:
         raise ProjectError(f"{shown or address}: there is no such file; correct the address, or put the file there.")
     return sorted(found)
 
 
 def is_parquet(path: Path) -> bool:
-    """Told by content, as names lie. Raises ProjectError for an unreadable or a spreadsheet file."""
+    """Told by content, as names lie. Raises ProjectError for a file that is unreadable, or neither Parquet nor text."""
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(6)
     except OSError as error:
         raise ProjectError(f"{path} cannot be read: {error.strerror}.") from None
-    if start == b"PK\x03\x04" and path.suffix.lower().startswith(".xls"):
-        raise ProjectError(f"{path} is a spreadsheet; save it as CSV (UTF-8) and use that.")
-    return start == b"PAR1"
+    for beginning, kind in STRANGE.items():
+        if start.startswith(beginning):
+            raise ProjectError(f"{path} is {kind}; save it as CSV (UTF-8) or Parquet and use that.")
+    return start.startswith(b"PAR1")
 
 
 def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.Table":
@@ -71,10 +81,13 @@ def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.
         raise ProjectError(f"{uri} cannot be read as Parquet: {_line(error)}. Write the file anew.") from None
 
 
-def read_csv(path: Path, delimiter: str, names: list[str], columns: list[str] | None) -> "pa.Table":
+def read_csv(
+    path: Path, delimiter: str, names: list[str], columns: list[str] | None, words: Collection[str] = ()
+) -> "pa.Table":
     """The columns (None: all, but not several without a name) as text, of those its header names.
 
-    Raises ProjectError naming the row of a file that is not whole.
+    words: columns in which `None` and the like are values. Raises ProjectError naming the row of a file that is not
+    whole.
     """
     import pyarrow as pa
     import pyarrow.csv as arrow
@@ -85,7 +98,7 @@ def read_csv(path: Path, delimiter: str, names: list[str], columns: list[str] | 
 
     def parsed(in_parallel: bool) -> "pa.Table":
         with pa.input_stream(str(path), compression="detect") as stream:
-            return arrow.read_csv(
+            rows = arrow.read_csv(
                 stream,
                 # Rows longer than a block fail, and text columns may hold pages.
                 arrow.ReadOptions(use_threads=in_parallel, block_size=16 * 2**20),
@@ -93,10 +106,11 @@ def read_csv(path: Path, delimiter: str, names: list[str], columns: list[str] | 
                 arrow.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()),
                     include_columns=chosen,
-                    null_values=NULLS,
+                    null_values=[""] if words else NULLS,
                     strings_can_be_null=True,
                 ),
             )
+        return _without_nulls(rows, words) if words else rows
 
     try:
         return parsed(in_parallel=True)
@@ -130,6 +144,18 @@ def header(path: Path, delimiter: str) -> list[str]:
     if twice:
         raise ContractError(f"{path}: the header names '{twice[0]}' twice; rename one of the columns.")
     return names
+
+
+def _without_nulls(rows: "pa.Table", words: Collection[str]) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, name in enumerate(rows.column_names):
+        if name not in words:
+            cells = rows[name]
+            empty = pc.is_in(cells, value_set=pa.array(NULLS))
+            rows = rows.set_column(place, name, pc.if_else(empty, pa.scalar(None, pa.string()), cells))
+    return rows
 
 
 def sniff(path: Path) -> str:

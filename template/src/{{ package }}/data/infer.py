@@ -2,26 +2,23 @@
 
 import math
 import re
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from ..address import has_secret, hidden
-from ..contract import RESERVED_COLUMNS, RESERVED_SOURCES, Contract, Source, Task, check
+from ..contract import RESERVED_SOURCES, Column, Contract, Source, Task, check
 from ..errors import ContractError
-from . import decimals, describe, files, sql, text
+from . import decimals, describe, files, names, sql, text
 from .kinds import Profile, profile
 from .leaks import suspicions
 from .sources import Loaded, load, written
 from .writing import SECRET, write
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 __all__ = ["Finding", "Inference", "infer", "write"]
 
+NONE = "None"
+ELSEWHERE = ("http://", "https://", "ftp://", "s3://", "gs://", "az://", "abfs://", "abfss://")
 CLASSES = 20
 """A target of whole numbers with at most so many values is taken for classes."""
 MOST_CLASSES = 1000
@@ -55,13 +52,13 @@ def infer(
     name: str | None = None,
 ) -> Inference:
     """Look at the data and propose its contract. Raises ProjectError with one sentence for what cannot be."""
-    source, loaded, secret = _look(uri, query)
+    source, loaded, secret = _look(uri, query, target)
     commas = _commas(loaded) if source.delimiter != "," else []
     if commas:
         source = msgspec.structs.replace(source, decimal=",")
         loaded = Loaded(decimals.points(loaded.rows, commas), is_text=True)
     shown = hidden(uri) if sql.is_address(uri) else uri
-    _must_fit(loaded.rows, shown, target, time, entity)
+    names.must_fit(loaded.rows, shown, target, time, entity)
     columns, findings = _profiles(loaded, target)
     decided = _task(columns[target], shown, task)
     if time and (time not in columns or columns[time].type != "timestamp"):
@@ -75,6 +72,7 @@ def infer(
             column, target, time, column.name in entity, suspects.get(column.name)
         )
     specs = describe.learnable(specs, target, time)
+    names.must_differ(specs, time, shown)
     if all(spec.ignore for name, spec in specs.items() if name != target):
         raise ContractError(f"{shown}: no column but the target has different values; there is nothing to learn from.")
     for kept in (column for column, spec in specs.items() if not spec.ignore):
@@ -96,8 +94,10 @@ def infer(
     return Inference(contract, found + findings, secret)
 
 
-def _look(uri: str, query: str | None) -> tuple[Source, Loaded, str]:
+def _look(uri: str, query: str | None, target: str) -> tuple[Source, Loaded, str]:
     """The source as the contract names it, its rows, and the address if it must stay secret."""
+    if uri.startswith(ELSEWHERE):
+        raise ContractError(f"{hidden(uri)} is not on this machine; download the file, and give that.")
     if sql.is_address(uri):
         if query is None:
             raise ContractError("A SQL address needs --query with the SELECT that yields the rows.")
@@ -108,7 +108,21 @@ def _look(uri: str, query: str | None) -> tuple[Source, Loaded, str]:
         raise ContractError(f"--query goes with a SQL address; {uri} is a file.")
     first = files.find(uri)[0]
     source = Source(uri=uri, columns={}, delimiter="," if files.is_parquet(first) else files.sniff(first))
-    return source, load(source, uri), ""
+    named = msgspec.structs.replace(source, columns={target: Column("string", values=[NONE])})
+    loaded = load(named, uri)
+    return source, loaded if _is_class(loaded, target) else load(source, uri), ""
+
+
+def _is_class(loaded: Loaded, target: str) -> bool:
+    """Whether `None` among a target's texts is a class like others, and no missing value; also when there is none."""
+    import pyarrow.compute as pc
+
+    if target not in loaded.rows.column_names or not loaded.is_text:
+        return True
+    cells = loaded.rows[target]
+    count = pc.sum(pc.equal(cells, NONE)).as_py() or 0
+    others = profile(target, cells, is_text=True)
+    return count == 0 or (others is not None and others.type == "string" and count >= describe.RARE)
 
 
 def _commas(loaded: Loaded) -> list[str]:
@@ -118,30 +132,6 @@ def _commas(loaded: Loaded) -> list[str]:
     profiles = [profile(name, rows[name], loaded.is_text) for name in found]
     numbers = [each.name for each in profiles if each and each.type in ("number", "integer")]
     return numbers if decimals.proven(loaded.rows, numbers) else []
-
-
-def _must_fit(rows: "pa.Table", shown: str, target: str, time: str | None, entity: tuple[str, ...]) -> None:
-    names = rows.column_names
-    roles = {"--target": [target], "--time": [time] if time else [], "--entity": entity}
-    for option, wanted in roles.items():
-        for column in wanted:
-            if column not in names:
-                raise ContractError(
-                    f"{shown}: {option} '{column}' is no column; it has {', '.join(map(repr, names[:40]))}."
-                )
-    column, times = Counter(column for wanted in roles.values() for column in wanted).most_common(1)[0]
-    if times > 1:
-        raise ContractError(f"'{column}' is given more than once among --target, --time and --entity; give it once.")
-    # DuckDB and Delta take names that differ in case only for the same.
-    same = Counter(column.lower() for column in names if column).most_common(1)[0]
-    if same[1] > 1:
-        alike = [column for column in names if column.lower() == same[0]]
-        raise ContractError(f"{shown}: the columns {' and '.join(map(repr, alike))} have one name; rename one of them.")
-    taken = [column for column in names if column in RESERVED_COLUMNS]
-    if taken:
-        raise ContractError(f"{shown}: the column name '{taken[0]}' is used by the project itself; rename the column.")
-    if len(rows) < 2:
-        raise ContractError(f"{shown} holds {len(rows)} rows; there is nothing to learn from.")
 
 
 def _profiles(loaded: Loaded, target: str) -> tuple[dict[str, Profile], list[Finding]]:
@@ -176,6 +166,10 @@ def _task(target: Profile, shown: str, wanted: str | None) -> Task:
     if target.type == "timestamp":
         raise ContractError(f"{shown}: the target '{target.name}' holds times; it needs classes or numbers.")
     are_classes = target.type in ("string", "boolean")
+    hints = describe.foreign(target) if target.distinct > CLASSES else []
+    if hints:
+        example = next(iter(target.counts()))
+        raise ContractError(f"{shown}: the target '{target.name}' holds texts such as {example!r}: {hints[0]}.")
     if wanted == "regression" and are_classes:
         raise ContractError(f"--task regression: the target '{target.name}' holds {target.why}, not numbers.")
     are_few = target.type == "integer" and _may_be_classes(target)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import ColumnType
 from . import text
-from .parse import FALSE, TRUE, parse
+from .parse import FALSE, NULLS, TRUE, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +18,10 @@ TOLERATED, ENOUGH = 0.01, 100
 NEARLY_ALL = 0.95
 """Share of a column's texts that say how all of it is written."""
 CODE = r"^[+-]?0\d"
+INFINITE = r"(?i)^[+-]?inf(inity)?$"
 FEW = 20
+SPARSE = 10
+"""Numbers that rise from row to row, but reach further than so many rows each, were sorted and do not count them."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Profile:
 def profile(name: str, cells: "pa.ChunkedArray", is_text: bool, wanted: ColumnType | None = None) -> Profile | None:
     """Look at a column; None when it holds what no contract type can (lists, binary, ...).
 
-    is_text: the source knows no types, so that text which reads like a number is one. wanted: take it for this type.
+    is_text: the source knows no types, so that text which reads like a number is one; elsewhere few such texts may be
+    codes. wanted: take it for this type.
     """
     import pyarrow.compute as pc
 
@@ -109,7 +113,8 @@ def is_identifier(column: Profile) -> bool:
     values = column.values.drop_null().combine_chunks()
     rising = pc.less(values[:-1], values[1:])
     is_monotone = pc.all(rising).as_py() or not pc.any(rising).as_py()
-    return bool(is_monotone or column.high - column.low + 1 == column.present)
+    span = column.high - column.low + 1
+    return bool(is_monotone and span <= SPARSE * column.present) or span == column.present
 
 
 def _native(kind: Any) -> ColumnType | None:
@@ -128,11 +133,12 @@ def _native(kind: Any) -> ColumnType | None:
 
 
 def _of_text(cells: "pa.ChunkedArray", is_text: bool) -> tuple[ColumnType, str]:
-    """The type that all texts have; numbers and times may have a few misfits."""
+    """The type that all texts have; numbers and times may have a few misfits, and numbers may be infinite."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     bare = pc.utf8_trim_whitespace(cells)
-    counted = bare.filter(pc.not_equal(bare, "")).value_counts()
+    counted = bare.filter(pc.invert(pc.is_in(bare, value_set=pa.array([*NULLS, None])))).value_counts()
     texts, counts = _chunked(counted.field("values")), counted.field("counts")
     total = pc.sum(counts).as_py()
     if not total:
@@ -142,11 +148,13 @@ def _of_text(cells: "pa.ChunkedArray", is_text: bool) -> tuple[ColumnType, str]:
         return "boolean", f"every value is one of {', '.join(sorted(words))}"
 
     def misfits(type: ColumnType) -> int:
-        wrong = parse(texts, type).wrong
+        wrong = pc.and_(parse(texts, type).wrong, pc.invert(infinite))
         return int(pc.sum(pc.if_else(wrong, counts, 0)).as_py())
 
+    infinite = pc.match_substring_regex(texts, INFINITE)
     # 007 is a code: as a number it would lose its zeros.
-    are_numbers = is_text and not pc.any(pc.match_substring_regex(texts, CODE)).as_py()
+    are_codes = pc.any(pc.match_substring_regex(texts, CODE)).as_py() or not (is_text or len(texts) > FEW)
+    are_numbers = not are_codes and not pc.all(infinite).as_py()
     allowed = int(total * TOLERATED) if total >= ENOUGH else 0
     if are_numbers and misfits("number") <= allowed:
         fractions = pc.any(pc.match_substring_regex(texts, r"[.eE]")).as_py()

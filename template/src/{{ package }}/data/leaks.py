@@ -85,8 +85,10 @@ def _amounts(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> Suspicion:
     folds = KFold(3, shuffle=True, random_state=0)
     tree = DecisionTreeRegressor(max_leaf_nodes=256, random_state=0)
     answers = cross_val_predict(tree, x.reshape(-1, 1), y, cv=folds)
-    score = float(1 - np.sum((y - answers) ** 2) / np.sum((y - y.mean()) ** 2))
-    straight = float(np.corrcoef(x[there], y[there])[0, 1] ** 2)
+    # What is as large as 1e300 has no square.
+    with np.errstate(all="ignore"):
+        score = float(np.nan_to_num(1 - np.sum((y - answers) ** 2) / np.sum((y - y.mean()) ** 2)))
+        straight = float(np.nan_to_num(np.corrcoef(x[there], y[there])[0, 1] ** 2))
     ordered = float(pd.Series(x[there]).corr(pd.Series(y[there]), method="spearman") ** 2)
     return Suspicion(max(score, straight if there.all() else 0.0), max(straight, ordered) >= 0.99999)
 

@@ -1,8 +1,9 @@
 """From text to the contract's types, a column at a time, saying which cells are not of the type."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..contract import ColumnType
+from ..contract import Column, ColumnType
 from . import text
 
 if TYPE_CHECKING:
@@ -15,10 +16,17 @@ LOOKS_LIKE: dict[ColumnType, str] = {
     "timestamp": "a date or time such as 2024-01-31 or 2024-01-31T08:00:00+00:00",
     "string": "text",
 }
+NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A", "None", "<NA>"]
+"""Texts that say there is no value."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INTEGER = r"^\+?(-?)0*(\d+)(\.0*)?$"
 SMALLEST, LARGEST = str(-(2**63)), str(2**63 - 1)
+
+
+def words(columns: Mapping[str, Column]) -> set[str]:
+    """The columns in which such a text is a value, as their contract lists it."""
+    return {name for name, column in columns.items() if set(column.values or ()) & set(NULLS)}
 
 
 class Parsed(NamedTuple):
@@ -42,7 +50,7 @@ def arrow_type(type: ColumnType) -> Any:
 
 
 def parse(cells: "pa.ChunkedArray", type: ColumnType) -> Parsed:
-    """Read a column of text as a contract type. Blanks around a value do not count, and nothing but blanks is null."""
+    """Read a column of text as a contract type. Blanks around it do not count; what stands for no value is null."""
     import pyarrow.compute as pc
 
     if type == "string":
@@ -80,7 +88,7 @@ def _trimmed(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
     import pyarrow.compute as pc
 
     bare = pc.utf8_trim_whitespace(cells)
-    return pc.if_else(pc.equal(bare, ""), pa.scalar(None, pa.string()), bare)
+    return pc.if_else(pc.is_in(bare, value_set=pa.array(NULLS)), pa.scalar(None, pa.string()), bare)
 
 
 def _where(holds: "pa.ChunkedArray", cells: Any) -> "pa.ChunkedArray":

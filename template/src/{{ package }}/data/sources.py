@@ -38,7 +38,8 @@ def load(source: Source, where: str, columns: list[str] | None = None) -> Loaded
     held = {path: files.header(path, source.delimiter) for path in paths}
     every = list(dict.fromkeys(name for names in held.values() for name in names))
     files.wanted(columns, every, str(paths[0]) if len(paths) == 1 else address, source.delimiter)
-    parts = [files.read_csv(path, source.delimiter, names, columns) for path, names in held.items()]
+    words = parse.words(source.columns)
+    parts = [files.read_csv(path, source.delimiter, names, columns, words) for path, names in held.items()]
     rows = pa.concat_tables(parts, promote_options="default")
     if source.decimal == ",":
         numbers = (name for name, spec in source.columns.items() if spec.type in ("number", "integer"))

@@ -81,7 +81,7 @@ def _read(contract: Contract, store: Store, path: Path) -> dict[str, str]:
 
     column = contract.examples.columns[contract.target]
     classes = _classes(contract, store)
-    rows = _file(path, contract.examples.decimal)
+    rows = _file(path, contract.examples.decimal, parse.words({"label": column}))
     ids, cells = (text.column(rows[name]) for name in COLUMNS)
     labels = parse.normalised(cells, column.type)
     wrong = parse.parse(cells, column.type).wrong
@@ -119,7 +119,7 @@ def _classes(contract: Contract, store: Store) -> set[str]:
     return set(parse.normalised(cells, contract.examples.columns[contract.target].type).to_pylist())
 
 
-def _file(path: Path, decimal: str) -> Any:
+def _file(path: Path, decimal: str, words: set[str]) -> Any:
     from ..data import decimals, files
 
     parquet = files.is_parquet(path)
@@ -127,7 +127,7 @@ def _file(path: Path, decimal: str) -> Any:
     if parquet:
         rows = files.read_parquet([path], str(path), None)
     else:
-        rows = files.read_csv(path, delimiter, files.header(path, delimiter), None)
+        rows = files.read_csv(path, delimiter, files.header(path, delimiter), None, words)
     for name in COLUMNS:
         if name not in rows.column_names:
             raise ContractError(f"{path}: column '{name}' is missing; labels need the columns id and label.")

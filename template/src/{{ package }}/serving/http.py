@@ -17,8 +17,10 @@ ALSO = {
     503: [(b"retry-after", b"1")],
 }
 """Headers that belong to a status."""
-SECONDS = 30.0
-"""Time a client has to send a body."""
+SECONDS, PATIENCE = 30.0, 5.0
+"""Time a client has to send a body, and one that is too large anyway."""
+SWALLOWED = 8
+"""So many times the limit are read at most."""
 DIGITS = 18
 """No length has more of them."""
 
@@ -28,37 +30,43 @@ class Gone(Exception):
 
 
 async def read(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The body of a request. Raises Refusal as soon as it is known to be too large, or too slow; it is not kept."""
+    """The body of a request. Raises Refusal when it is too large, without keeping it, or too slow."""
     declared = headers.get(b"content-length", b"").lstrip(b"0")
-    if declared.isdigit() and (len(declared) > DIGITS or int(declared) > limit):
-        raise _too_large(limit)
-    try:
-        async with asyncio.timeout(SECONDS):
-            return await _body(receive, limit)
-    except TimeoutError:
-        raise Refusal(408, f"The body did not come within {SECONDS:g} seconds.") from None
+    is_larger = declared.isdigit() and (len(declared) > DIGITS or int(declared) > limit)
+    body = None
+    # Who asks before sending a body that is too large hears the answer at once.
+    if not (is_larger and b"expect" in headers):
+        try:
+            async with asyncio.timeout(PATIENCE if is_larger else SECONDS):
+                body = await _body(receive, limit)
+        except TimeoutError:
+            if not is_larger:
+                raise Refusal(408, f"The body did not come within {SECONDS:g} seconds.") from None
+    if is_larger or body is None:
+        raise Refusal(413, f"The body is larger than {limit} bytes; send the rows in several requests.")
+    return body
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """What comes in; None when it is too large. Read to its end all the same: who is cut off hears no answer."""
     body = b""
     parts: list[bytes] = []
     size = 0
     more = True
-    while more:
+    while more and size <= SWALLOWED * limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         body = message.get("body", b"")
         size += len(body)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(body)
+        if size <= limit:
+            parts.append(body)
+        else:
+            parts.clear()
         more = message.get("more_body", False)
+    if size > limit:
+        return None
     return body if len(parts) == 1 else b"".join(parts)
-
-
-def _too_large(limit: int) -> Refusal:
-    return Refusal(413, f"The body is larger than {limit} bytes; send the rows in several requests.")
 
 
 async def reply(send: Send, status: int, body: bytes) -> None:
