@@ -82,7 +82,8 @@ def gate_accepts(scene: Scene) -> Evidence:
     outputs = chain(scene.context, "evaluate", "gate")
     verdict: Evidence = outputs["gate"]
     metric = outputs["evaluate"]["metric"]
-    return decided(verdict) | verdict | {f"{metric}_on_test_rows": outputs["evaluate"]["metrics"].get(metric)}
+    overridden = {} if verdict["accepted"] else decided(verdict)
+    return overridden | verdict | {f"{metric}_on_test_rows": outputs["evaluate"]["metrics"].get(metric)}
 
 
 def promote_live(scene: Scene) -> Evidence:
