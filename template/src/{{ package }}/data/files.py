@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -82,12 +82,12 @@ def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.
 
 
 def read_csv(
-    path: Path, delimiter: str, names: list[str], columns: list[str] | None, words: Collection[str] = ()
+    path: Path, delimiter: str, names: list[str], columns: list[str] | None, words: Mapping[str, set[str]] | None = None
 ) -> "pa.Table":
     """The columns (None: all, but not several without a name) as text, of those its header names.
 
-    words: columns in which `None` and the like are values. Raises ProjectError naming the row of a file that is not
-    whole.
+    words: by column the texts such as `None` that are values there. Raises ProjectError naming the row of a file that
+    is not whole.
     """
     import pyarrow as pa
     import pyarrow.csv as arrow
@@ -146,15 +146,14 @@ def header(path: Path, delimiter: str) -> list[str]:
     return names
 
 
-def _without_nulls(rows: "pa.Table", words: Collection[str]) -> "pa.Table":
+def _without_nulls(rows: "pa.Table", words: Mapping[str, set[str]]) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.compute as pc
 
     for place, name in enumerate(rows.column_names):
-        if name not in words:
-            cells = rows[name]
-            empty = pc.is_in(cells, value_set=pa.array(NULLS))
-            rows = rows.set_column(place, name, pc.if_else(empty, pa.scalar(None, pa.string()), cells))
+        cells = rows[name]
+        empty = pc.is_in(cells, value_set=pa.array([word for word in NULLS if word not in words.get(name, ())]))
+        rows = rows.set_column(place, name, pc.if_else(empty, pa.scalar(None, pa.string()), cells))
     return rows
 
 

@@ -121,8 +121,10 @@ def _is_class(loaded: Loaded, target: str) -> bool:
         return True
     cells = loaded.rows[target]
     count = pc.sum(pc.equal(cells, NONE)).as_py() or 0
+    if not count:
+        return True
     others = profile(target, cells, is_text=True)
-    return count == 0 or (others is not None and others.type == "string" and count >= describe.RARE)
+    return others is not None and others.type == "string" and count >= describe.RARE
 
 
 def _commas(loaded: Loaded) -> list[str]:

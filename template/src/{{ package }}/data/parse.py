@@ -24,9 +24,9 @@ INTEGER = r"^\+?(-?)0*(\d+)(\.0*)?$"
 SMALLEST, LARGEST = str(-(2**63)), str(2**63 - 1)
 
 
-def words(columns: Mapping[str, Column]) -> set[str]:
-    """The columns in which such a text is a value, as their contract lists it."""
-    return {name for name, column in columns.items() if set(column.values or ()) & set(NULLS)}
+def words(columns: Mapping[str, Column]) -> dict[str, set[str]]:
+    """Such texts that are values of a column all the same, as its contract lists them."""
+    return {name: found for name, column in columns.items() if (found := set(column.values or ()) & set(NULLS))}
 
 
 class Parsed(NamedTuple):

@@ -119,7 +119,7 @@ def _classes(contract: Contract, store: Store) -> set[str]:
     return set(parse.normalised(cells, contract.examples.columns[contract.target].type).to_pylist())
 
 
-def _file(path: Path, decimal: str, words: set[str]) -> Any:
+def _file(path: Path, decimal: str, words: dict[str, set[str]]) -> Any:
     from ..data import decimals, files
 
     parquet = files.is_parquet(path)

@@ -136,6 +136,7 @@ def promote(context: Context, version: int) -> None:
     """Promote a version; one that the gate rejected, too, on record."""
     from ..registry.promote import promote as move
 
-    said = failed(context.output("gate"))
+    verdict = context.output("gate")
+    said = "" if verdict["accepted"] else failed(verdict)
     reason = f"to show what follows, although: {said}" if said else context.reason
     move(context.contract, context.store, context.settings, version, by=context.by, reason=reason, override=bool(said))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+SERVERS, DATABASES = ("http://", "https://"), ("postgresql", "mysql", "mssql")
 PATIENCE = 4.0
 """Seconds in which a tracking server has to say anything; MLflow itself waits for minutes."""
 
@@ -65,8 +66,8 @@ def run(settings: Settings, experiment: str) -> Iterator[Run]:
 
 
 def reach(settings: Settings) -> None:
-    """Raises StoreError when the tracking server or database does not answer; asked once, a file never."""
-    if not settings.tracking.startswith("sqlite:"):
+    """Raises StoreError when the tracking server, or its database, does not answer; asked once, a file never."""
+    if settings.tracking.startswith((*SERVERS, *DATABASES)):
         _reached(settings.tracking)
 
 
@@ -123,7 +124,7 @@ def quiet() -> None:
 
 
 def _is_server(settings: Settings) -> bool:
-    return settings.tracking.startswith(("http://", "https://"))
+    return settings.tracking.startswith(SERVERS)
 
 
 def _answers(address: str) -> None:
@@ -161,7 +162,7 @@ def _connects(address: str) -> None:
 
 @cache
 def _reached(address: str) -> None:
-    _answers(address) if address.startswith(("http://", "https://")) else _connects(address)
+    _answers(address) if address.startswith(SERVERS) else _connects(address)
 
 
 def _experiment(client: "MlflowClient", settings: Settings, name: str) -> str:
