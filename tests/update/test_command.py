@@ -58,9 +58,8 @@ def test_scripts_that_lost_their_executable_bit_run_too(earlier: Path, tools: Pa
 
 def test_an_update_that_makes_the_script_longer_runs_none_of_it(earlier: Path, tools: Path) -> None:
     script = earlier / "tools" / "template-update"
-    (tools / "uv").write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && echo "uv 9.9" && exit\nfor i in 1 2; do echo "broken $i" >> {script}; done\n'
-    )
+    grown = f'for i in 1 2; do echo "broken $i" >> {script}; done'
+    (tools / "uv").write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "uv 9.9" && exit\n{grown}\n')
     ended = update(earlier, tools)
     assert script.read_text().endswith("broken 2\n")
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,5 +1,6 @@
 """The data contract: sources, columns, types, ranges, target, entity and event time, as contract.yaml says."""
 
+import math
 import os
 import re
 from pathlib import Path
@@ -166,6 +167,8 @@ def _check_source(name: str, source: Source, where: str) -> None:
     for column, spec in source.columns.items():
         if (spec.min is not None or spec.max is not None) and spec.type not in ("number", "integer"):
             raise ContractError(f"{where}.columns.{column}: min and max need type number or integer, not {spec.type}.")
+        if any(limit is not None and math.isnan(limit) for limit in (spec.min, spec.max)) or spec.values == []:
+            raise ContractError(f"{where}.columns.{column}: no value can meet its limits; correct or remove them.")
         if spec.min is not None and spec.max is not None and spec.min > spec.max:
             raise ContractError(f"{where}.columns.{column}: min {spec.min} is above max {spec.max}.")
 
