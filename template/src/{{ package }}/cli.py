@@ -49,5 +49,5 @@ def main() -> None:
         # Typer turns Ctrl-C into an exit code.
         if isinstance(ended, SystemExit) and ended.code not in (INTERRUPTED, TERMINATED):
             raise
-        print("ml: interrupted; what was not finished is not visible, run the command again.", file=sys.stderr)
+        print("ml: interrupted; what was not finished is not visible, and ml status tells what is.", file=sys.stderr)
         sys.exit(TERMINATED if isinstance(ended, SystemExit) and ended.code == TERMINATED else INTERRUPTED)

@@ -84,6 +84,9 @@ def _baseline(evaluation: Evaluation, asked: Baseline) -> Check:
     limit = base + gain if higher else base - gain
     passed = value > limit if higher else value < limit
     word = "above" if higher else "below"
+    if not higher and limit <= 0:
+        rows = f"On rows that vary so much (baseline {base:.4g}, standard error {error:.2g})"
+        return Check("baseline", passed, value, limit, f"{rows} no {name} tells a model from guessing.")
     return Check(
         "baseline",
         passed,
