@@ -66,13 +66,14 @@ def status(json: Json = False) -> None:
 @app.command()
 def loop(
     rows: Annotated[int, typer.Option(min=60, help="Play with at most so many of the newest rows.")] = 40_000,
+    strict: Annotated[bool, typer.Option("--strict", help="End at a first model that the gate rejects.")] = False,
     json: Json = False,
 ) -> None:
     """Play the whole loop against real processes, on a copy of the data under var/loop."""
     from .. import settings
     from ..pipelines.loop import play
 
-    events = play(settings.load(), rows, silent=json)
+    events = play(settings.load(), rows, silent=json, strict=strict)
     if json:
         show_json(events)
 

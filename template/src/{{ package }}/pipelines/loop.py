@@ -28,8 +28,11 @@ class Event(msgspec.Struct, frozen=True):
     evidence: dict[str, Any]
 
 
-def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False) -> list[Event]:
-    """Play every scene. Raises Refused with the scene's sentence when one does not hold; the events so far are kept."""
+def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False, strict: bool = False) -> list[Event]:
+    """Play every scene. Raises Refused with the scene's sentence when one does not hold; the events so far are kept.
+
+    strict: the gate has to accept the first model; else it is overridden, on record, to show what follows.
+    """
     console = Console(quiet=silent, highlight=False)
     started = time.perf_counter()
     events: list[Event] = []
@@ -47,7 +50,7 @@ def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False) -> list
 
     stage = prepare(settings, rows)
     with Service(stage.context.settings) as service:
-        scene = Scene(stage, service, started)
+        scene = Scene(stage, service, started, strict)
         for play_scene in scenes():
             tell(play_scene, scene)
     home = stage.context.settings.home

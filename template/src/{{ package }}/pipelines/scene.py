@@ -29,6 +29,7 @@ class Scene:
     stage: Stage
     service: Service
     started: float
+    is_strict: bool = False
     first: int = 0
     second: int = 0
     drift_column: str = ""
