@@ -16,7 +16,7 @@ from .scenes import scenes
 from .service import Service
 
 FACT = 60
-"""Letters up to which a piece of evidence is shown."""
+"""Letters up to which a piece of evidence is shown, but for reasons."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -74,7 +74,7 @@ def _facts(evidence: Evidence) -> str:
     parts = []
     for key, value in evidence.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        if not isinstance(value, dict | list) and 0 < len(shown) <= FACT:
+        if not isinstance(value, dict | list) and shown and (len(shown) <= FACT or key == "why"):
             parts.append(f"{key.replace('_', ' ')} {shown}")
     return ", ".join(parts)
 

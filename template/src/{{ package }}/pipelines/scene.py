@@ -130,7 +130,7 @@ def decided(verdict: dict[str, Any]) -> Evidence:
     """What the gate said, and what becomes of it: the gate may well be right, but there are scenes to come."""
     if verdict["accepted"]:
         return {"gate": "accepted"}
-    return {"gate": "rejected, overridden to show what follows", "why": failed(verdict)}
+    return {"gate": "rejected, overridden to show what follows", "why": failed(verdict).rstrip(".")}
 
 
 def promote(context: Context, version: int) -> None:
