@@ -47,7 +47,8 @@ def main() -> None:
         sys.exit(ProjectError.exit_code)
     except (KeyboardInterrupt, SystemExit) as ended:
         # Typer turns Ctrl-C into an exit code.
-        if isinstance(ended, SystemExit) and ended.code not in (INTERRUPTED, TERMINATED):
+        code = ended.code if isinstance(ended, SystemExit) else INTERRUPTED
+        if code not in (INTERRUPTED, TERMINATED):
             raise
         print("ml: interrupted; what was not finished is not visible, and ml status tells what is.", file=sys.stderr)
-        sys.exit(TERMINATED if isinstance(ended, SystemExit) and ended.code == TERMINATED else INTERRUPTED)
+        sys.exit(code)

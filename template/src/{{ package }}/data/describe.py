@@ -55,13 +55,15 @@ def column(
         notes.append(f"{found.misfits:,} such as {found.misfit!r} are no {found.type} and go to quarantine")
     low, high = (None, None) if ignore == "identifier" else _range(found)
     values = None
-    if found.type == "string" and found.name != target and found.distinct <= VALUES and not ignore:
+    if found.type == "string" and (found.name == target or (found.distinct <= VALUES and not ignore)):
         counts = found.counts()
-        values = list(counts) if counts and min(counts.values()) >= REPEATED else None
-    if found.name == target and found.type == "string" and (words := sorted({*found.counts()} & {*NULLS})):
-        # In a CSV file they would be missing values otherwise.
-        values = list(found.counts())
-        notes.append(f"{' and '.join(map(repr, words))} is a class; a new one needs a place in `values`")
+        words = [name for name in counts if name in NULLS]
+        if found.name != target:
+            values = list(counts) if counts and min(counts.values()) >= REPEATED else None
+        elif words:
+            # In a CSV file they would be missing values otherwise.
+            values = list(counts)
+            notes.append(f"{' and '.join(map(repr, words))} is a class; a new one needs a place in `values`")
     nullable = bool(found.missing) and not is_key
     return Column(found.type, nullable, low, high, values, ignore), "; ".join(notes)
 

@@ -65,7 +65,8 @@ def prepare(settings: Settings, most: int = MAX_ROWS) -> Stage:
             f"the loop needs {MIN_ROWS}.{others}"
         )
     past, future = _divide(contract, typed, most)
-    future = future[_known(contract, typed.take(past), typed.take(future))]
+    if contract.task == "classification":
+        future = future[_is_known(typed[contract.target], past, future)]
     text = rows.take(kept)
     broken = broken_rows(contract, text.take(past[:50]).to_pylist(), len(past))
     _write(text.take(past), broken, home / "data" / f"{contract.examples_name}.parquet")
@@ -224,14 +225,12 @@ def _divide(contract: Contract, rows: "pa.Table", most: int) -> tuple["np.ndarra
     return order[:cut], order[cut:]
 
 
-def _known(contract: Contract, past: "pa.Table", future: "pa.Table") -> "np.ndarray":
+def _is_known(classes: "pa.ChunkedArray", past: "np.ndarray", future: "np.ndarray") -> "np.ndarray":
     """Whether the past knows a future row's class [rows]: no label may be of a class that no example has."""
     import numpy as np
     import pyarrow.compute as pc
 
-    if contract.task == "regression":
-        return np.ones(len(future), dtype=bool)
-    return np.asarray(pc.is_in(future[contract.target], value_set=past[contract.target].unique()))
+    return np.asarray(pc.is_in(classes.take(future), value_set=classes.take(past).unique()))
 
 
 def _write(rows: "pa.Table", more: list[dict[str, Any]], path: Path) -> None:

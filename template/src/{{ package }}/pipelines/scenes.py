@@ -81,10 +81,9 @@ def gate_accepts(scene: Scene) -> Evidence:
     """The gate judges the first model: thresholds, the baseline, every slice."""
     outputs = chain(scene.context, "evaluate", "gate")
     verdict: Evidence = outputs["gate"]
-    told = decided(verdict)
-    expect(verdict["accepted"] or not scene.is_strict, f"the gate rejected the first model: {told.get('why')}")
+    overridden = {} if verdict["accepted"] else decided(verdict)
+    expect(not (overridden and scene.is_strict), f"the gate rejected the first model: {overridden.get('why')}")
     metric = outputs["evaluate"]["metric"]
-    overridden = {} if verdict["accepted"] else told
     return overridden | verdict | {f"{metric}_on_test_rows": outputs["evaluate"]["metrics"].get(metric)}
 
 

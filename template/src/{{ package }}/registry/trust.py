@@ -36,5 +36,5 @@ def look(store: Store, model: str, digest: str, public_key: Path) -> Manifest:
     """The manifest of the store's own copy. Raises IntegrityError when it cannot be trusted, StoreError without one."""
     # Into a fresh folder: a cache would hide that the store's copy was tampered with.
     with TemporaryDirectory(prefix="bundle-") as cache:
-        folder = fetch(store, model, digest, public_key, Path(cache))
+        folder = _trusted(store, model, digest, public_key, Path(cache))
         return msgspec.json.decode((folder / bundle.MANIFEST).read_bytes(), type=Manifest)
