@@ -1,5 +1,6 @@
 """For all tests."""
 
+import gc
 import os
 
 import pytest
@@ -27,3 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
+
+
+def pytest_collection_finish() -> None:
+    """Half a million objects of the libraries stay to the end: looking through them again and again for garbage takes
+    a tenth of the time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
