@@ -1,13 +1,16 @@
 """Every setting, typed, each an ML_* variable (`ML_STORE`, `ML_TRACKING_URI`, ...) or a line in `.env`."""
 
 import os
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import ProjectError
@@ -57,6 +60,20 @@ class Settings(BaseSettings):
     schedule_seconds: float = Field(default=300, gt=0, le=31_536_000)
     """From one round of the schedule to the next."""
 
+    @field_validator("serving_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if url and not _host_of(url):
+            raise ValueError("is no address such as http://127.0.0.1:8080")
+        return url
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if _host_of(address(host, 8080)) != host.lower():
+            raise ValueError("is no host such as 127.0.0.1 or ::1")
+        return host
+
     @property
     def store_root(self) -> str:
         return self.store or str((self.home / "store").resolve())
@@ -83,7 +100,7 @@ class Settings(BaseSettings):
 
     @property
     def service(self) -> str:
-        return self.serving_url or f"http://{self.host}:{self.port}"
+        return self.serving_url or address(self.host, self.port)
 
 
 def load() -> Settings:
@@ -92,11 +109,26 @@ def load() -> Settings:
         settings = Settings()
         _check_names({**os.environ, **dotenv_values(".env")})
     except ValidationError as error:
-        wrong = "; ".join(f"ML_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        said = "; ".join(f"ML_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        wrong = said.replace("Value error, ", "")
         raise ProjectError(f"{wrong}. Correct the variable in the environment or in .env.") from None
     except UnicodeDecodeError as error:
         raise ProjectError(f".env is not UTF-8: {error.reason}. Save it as UTF-8.") from None
     return settings
+
+
+def address(host: str, port: int) -> str:
+    """The http:// address of what listens there."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _host_of(url: str) -> str | None:
+    """The host of an http(s) address; None where it is no address."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.port != 0 and re.fullmatch(r"[\w.:-]+", parts.hostname or ""):
+            return parts.hostname
+    return None
 
 
 def _check_names(variables: Iterable[str]) -> None:

@@ -138,7 +138,7 @@ def _service(url: str) -> Service:
     try:
         answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE)
         health = msgspec.json.decode(answer.content, type=_Health)
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except httpx.HTTPError:
         return Service(shown, "does not answer; ml serve starts it")
     except msgspec.MsgspecError:
         return Service(shown, "answers, but is something else; set ML_PORT or ML_SERVING_URL")

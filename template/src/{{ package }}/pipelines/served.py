@@ -32,13 +32,10 @@ def followed(context: Context, patience: float = 10) -> str:
     if not url or moved is None:
         return ""
     version = moved.champion.version
-    try:
-        with httpx.Client(base_url=url, timeout=2) as client:
-            found = version_at(client, version, 0)
-            if not isinstance(found, Exception):
-                found = version_at(client, version, patience)
-    except httpx.InvalidURL as error:
-        found = error
+    with httpx.Client(base_url=url, timeout=2) as client:
+        found = version_at(client, version, 0)
+        if not isinstance(found, Exception):
+            found = version_at(client, version, patience)
     shown = hidden(url)
     if found == str(version):
         return f"{shown} answers with version {version}"

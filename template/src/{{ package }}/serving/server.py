@@ -10,7 +10,7 @@ import structlog
 
 from ..contract import Contract
 from ..errors import ProjectError
-from ..settings import Settings
+from ..settings import Settings, address
 
 KEEP_ALIVE = 75
 """Seconds a silent connection is kept: longer than load balancers do (60), so that none sends into a closed one."""
@@ -45,7 +45,7 @@ def serve(settings: Settings, contract: Contract) -> None:
         timeout_graceful_shutdown=PATIENCE,
     )
     host, port = listening.getsockname()[:2]
-    log.info("serving", model=contract.name, url=f"http://{host}:{port}", keys=app.guard.asks)
+    log.info("serving", model=contract.name, url=address(host, port), keys=app.guard.asks)
     # Ctrl-C is how a person stops it; uvicorn passes it on once everything is finished.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
