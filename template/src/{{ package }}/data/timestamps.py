@@ -1,5 +1,7 @@
 """Dates and times as people write them unambiguously: ISO 8601, also with a blank or slashes; UTC unless they say."""
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +13,9 @@ if TYPE_CHECKING:
 SHAPE = (
     r"^(?P<year>\d{4})(?:-(?P<month>\d{2})-(?P<day>\d{2})|/(?P<month2>\d{2})/(?P<day2>\d{2}))"
     r"(?:[Tt ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r" ?(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?$"
+    r" ?(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?[0-5]\d)?)?)?$"
 )
+_SHAPE = re.compile(SHAPE, re.ASCII)
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 
 
@@ -36,6 +39,15 @@ def timestamps(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
     moments = days.astype("datetime64[us]") + (((hour * 60 + minute - offset) * 60 + second) * 1_000_000 + micros)
     exists &= known & (moments >= FIRST) & (moments <= LAST)
     return pa.chunked_array([pa.array(moments, pa.timestamp("us"), mask=~exists).cast(pa.timestamp("us", "UTC"))])
+
+
+def moment(text: str) -> datetime:
+    """One text by the same rule. Raises ValueError where it is no date that exists."""
+    if not _SHAPE.match(text):
+        raise ValueError(text)
+    clock = text[11:].upper().replace(" ", "").replace("UTC", "Z")
+    time = datetime.fromisoformat(f"{text[:10].replace('/', '-')}T{clock or '00'}")
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _offset(zone: "pa.Array") -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

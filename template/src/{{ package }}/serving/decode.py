@@ -1,11 +1,12 @@
 """From request bodies to rows, typed and held against the model's schema."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
 
+from ..data.timestamps import moment
 from ..schema import Schema
 from .forms import Infer, Split, bounded, from_columns, from_split, from_tensors
 from .members import Member, members
@@ -84,8 +85,7 @@ class Decoder:
 
     def _time(self, text: str, name: str, place: int) -> datetime:
         try:
-            time = datetime.fromisoformat(text)
-            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+            return moment(text)
         except (ValueError, OverflowError):
             said = f"'{name}' should be {wanted(self._fields[name])}, not '{text[:SHOWN]}'."
             raise Refusal(422, said, name, place) from None
