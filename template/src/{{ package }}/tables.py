@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 20
 """Each one that fails means that another writer came through."""
+FILES = 100
+"""Appends after which small files are made into few: every reader asks the store for each."""
 STRICT = CommitProperties(max_commit_retries=0)
 """By itself Delta puts a commit on top of what others wrote meanwhile; two first writes would both stay visible."""
 
@@ -83,11 +85,14 @@ def append(store: Store, name: str, rows: "pa.Table") -> int:
     raise _busy(name)
 
 
-def append_new(store: Store, name: str, rows: "pa.Table", key: str, number: str | None = None) -> int:
+def append_new(
+    store: Store, name: str, rows: "pa.Table", key: str, number: str | None = None, tidy: bool = False
+) -> int:
     """Add the rows whose key the table does not hold yet and return how many they were.
 
     Of rows with one key the first counts. Two writers at once never double a row. The version moves only when something
-    was added. `number`: a column to add, counting the table's rows in the order they were written.
+    was added. `number`: a column to add, counting the table's rows in the order they were written. `tidy`: keep the
+    files few, in a table that is never replaced (Delta puts a compaction on top of whatever came meanwhile).
     """
     for _ in range(ATTEMPTS):
         table = _open(store, name)
@@ -98,7 +103,10 @@ def append_new(store: Store, name: str, rows: "pa.Table", key: str, number: str 
         if number:
             fresh = numbered(fresh, number, start)
         try:
-            _write(store, name, table, fresh, "append", STRICT)
+            written = _write(store, name, table, fresh, "append", STRICT)
+            # A version has one writer, so that no two compact at once.
+            if table and tidy and written % FILES == 0:
+                table.optimize.compact()
             return len(fresh)
         except ConflictError:
             continue
