@@ -47,7 +47,8 @@ def tune(
     context = context_of()
     if reset:
         forget(context.contract, context.store)
-        print("the tuned parameters are forgotten; ml run train uses the defaults of model.py")
+        said = "the tuned parameters are forgotten; ml run train uses the defaults of model.py"
+        show_json({"reset": True}) if json else print(said)
         return
     progress = Tuning(trials, silent=json)
     tuned = search(context.contract, context.store, context.settings, context.gates, trials, timeout, progress)

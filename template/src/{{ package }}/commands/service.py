@@ -15,7 +15,7 @@ app.add_typer(keys, name="keys")
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to bind; ML_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to bind; ML_PORT.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to bind; ML_PORT.")] = None,
 ) -> None:
     """Serve the champion over HTTP; starts before there is one, and follows every promotion."""
     import signal
@@ -65,7 +65,10 @@ def label(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns id and label.")],
     json: Json = False,
 ) -> None:
-    """Add ground truth for predictions; the next collect learns from it."""
+    """Add ground truth for predictions; the next collect learns from it.
+
+    The id of a prediction is REQUEST_ID/ROW: the request_id of the answer, and the row's place in it, from 0.
+    """
     from ..monitoring.labels import add
 
     context = context_of()

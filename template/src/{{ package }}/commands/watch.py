@@ -21,10 +21,9 @@ def monitor(
 
     with Progress(silent=json) as progress:
         record = run_step(context_of(), "monitor", progress)
-        if retrain:
-            run_step(context_of(reason="ml monitor --retrain"), "retrain", progress)
+        retrained = run_step(context_of(reason="ml monitor --retrain"), "retrain", progress) if retrain else None
     if json:
-        show_json(record.output)
+        show_json(record.output | ({"retraining": retrained.output} if retrained else {}))
     if record.output["alarm"]:
         raise typer.Exit(3)
 

@@ -25,7 +25,7 @@ class Added(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         """One line for the terminal."""
-        waiting = f"; {self.unknown:,} ids belong to no known prediction (yet)" if self.unknown else ""
+        waiting = f"; {self.unknown:,} ids (REQUEST_ID/ROW) are of no prediction known yet" if self.unknown else ""
         return f"{self.new:,} labels added, {self.known:,} were there already{waiting}"
 
 

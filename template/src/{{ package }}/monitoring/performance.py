@@ -53,9 +53,11 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     doubt = np.hypot(_doubt(subject.schema, metric, rows), subject.doubt.get(metric, 0.0))
     bound = limit + CHANCE * float(doubt) / size
     state: State = "alarm" if drop > bound else "ok"
-    sentence = f"{metric} {found[metric]:.4g} on {len(rows):,} labels, {accepted:.4g} when accepted"
+    verb = "is" if state == "ok" else "fell to" if better(metric) == "higher" else "rose to"
+    sentence = f"{metric} {verb} {found[metric]:.4g} on {len(rows):,} labels, {accepted:.4g} when accepted"
     if before != accepted:
         sentence += f", {before:.4g} on validation rows"
+    sentence += f" (limit: {bound:.1%} worse)"
     return Finding("performance", metric, state, sentence, drop, bound)
 
 

@@ -57,6 +57,7 @@ def _content(contract: Contract, store: Store, settings: Settings) -> dict[str, 
         "cards": _cards(contract, store, report, drift),
         "drift": plots.bars(drift[:BARS]),
         "more_drift": len(drift[BARS:]),
+        "waiting": next((f.sentence for f in findings if f.monitor == "drift"), "the monitors saw no prediction yet"),
         "triggers": trigger.recent(store, contract.name, ROWS),
         **_performance(contract, store, report),
         **_looked_at(contract, store, settings, report, drift[:PLOTS]),
@@ -68,15 +69,16 @@ def _cards(
 ) -> Iterator[dict[str, str]]:
     now = deployment.read(store, contract.name)
     if now:
-        told = f"{now.action} by {now.by}, {now.at[:16].replace('T', ' ')}"
+        crowning = deployment.crowning(store, now)
+        told = f"{crowning.action} by {crowning.by}, {crowning.at[:16].replace('T', ' ')}"
         yield {"label": "Champion", "value": f"version {now.champion.version}", "note": told}
     else:
         yield {"label": "Champion", "value": "none", "note": "ml run promote makes one"}
     if report is None:
         return
     yield {"label": "Looked at", "value": f"{report.rows:,}", "note": f"predictions up to {report.at:%Y-%m-%d %H:%M}"}
-    moved = sum(finding.state == "alarm" for finding in drift)
-    yield {"label": "Moved", "value": f"{moved} of {len(drift)}", "note": "inputs and predictions"}
+    moved = f"{sum(finding.state == 'alarm' for finding in drift)} of {len(drift)}" if drift else "not judged yet"
+    yield {"label": "Moved", "value": moved, "note": "inputs and predictions"}
     value = report.metrics.get(report.metric)
     before = report.accepted.get(report.metric)
     label = report.metric.replace("_", " ") or "Performance"

@@ -35,10 +35,11 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The state of the product. `tables` in the order of the data's way."""
+    """The state of the product. crowning: the move that made the champion. tables: in the order of the data's way."""
 
     model: str
     deployment: Deployment | None
+    crowning: Deployment | None
     tables: dict[str, Table]
     report: Report | None
     trigger: Trigger | None
@@ -52,7 +53,7 @@ class Status(msgspec.Struct, frozen=True):
         """What is told, beside its name; of several lines about one thing only the first has it."""
         return [
             ("model", self.model),
-            *_deployed(self.deployment),
+            *_deployed(self.deployment, self.crowning),
             *_data(self.tables),
             *_monitored(self.report),
             *_triggered(self.trigger),
@@ -63,9 +64,11 @@ class Status(msgspec.Struct, frozen=True):
 def status(contract: Contract, store: Store, settings: Settings) -> Status:
     """Gather it. A service that does not answer within a second is said, not raised."""
     names = [*contract.sources, "quarantine", "training_set", "predictions", "labels", "scores"]
+    now = deployment.read(store, contract.name)
     return Status(
         model=contract.name,
-        deployment=deployment.read(store, contract.name),
+        deployment=now,
+        crowning=deployment.crowning(store, now) if now else None,
         tables={name: table for name in names if (table := _table(store, name))},
         report=latest(contract, store),
         trigger=trigger.last(store, contract.name),
@@ -73,18 +76,22 @@ def status(contract: Contract, store: Store, settings: Settings) -> Status:
     )
 
 
-def _deployed(now: Deployment | None) -> list[tuple[str, str]]:
-    if now is None:
+def _deployed(now: Deployment | None, crowning: Deployment | None) -> list[tuple[str, str]]:
+    if now is None or crowning is None:
         return [("champion", "none yet; ml run promote makes one")]
-    reason = f": {now.reason}" if now.reason else ""
-    by = f"{now.action} by {now.by} at {now.at[:16].replace('T', ' ')}{reason}"
-    lines = [("champion", f"version {now.champion.version} ({now.champion.digest[:12]}), {by}")]
+    lines = [("champion", f"version {now.champion.version} ({now.champion.digest[:12]}), {_moved(crowning)}")]
     if beside := now.challenger:
         doing = f"answers {beside.share:.0%} of requests" if beside.mode == "share" else "watches as shadow"
-        lines.append(("challenger", f"version {beside.version} ({beside.digest[:12]}), {doing}"))
+        by = f", {_moved(now)}" if now.action == "challenge" else ""
+        lines.append(("challenger", f"version {beside.version} ({beside.digest[:12]}), {doing}{by}"))
     if now.previous:
         lines.append(("previous", f"version {now.previous.version} ({now.previous.digest[:12]}); ml rollback returns"))
     return lines
+
+
+def _moved(move: Deployment) -> str:
+    reason = f": {move.reason}" if move.reason else ""
+    return f"{move.action} by {move.by} at {move.at[:16].replace('T', ' ')}{reason}"
 
 
 def _data(tables: dict[str, Table]) -> list[tuple[str, str]]:

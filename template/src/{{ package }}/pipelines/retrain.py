@@ -20,7 +20,11 @@ class Retrained(msgspec.Struct, frozen=True):
     def text(self) -> str:
         if not self.asked:
             return f"not retrained: {self.reason}"
-        return f"version {self.version} {'promoted' if self.promoted else 'rejected by the gate'} ({self.reason})"
+        return f"{self.outcome}; asked for because of {self.reason}"
+
+    @property
+    def outcome(self) -> str:
+        return f"version {self.version} {'promoted' if self.promoted else 'rejected by the gate'}"
 
 
 def retrain(context: Context, progress: Progress = quiet) -> Retrained:
@@ -45,7 +49,7 @@ def retrain(context: Context, progress: Progress = quiet) -> Retrained:
     except BaseException as error:
         trigger.finish(context.store, decision.key, f"failed: {type(error).__name__}")
         raise
-    trigger.finish(context.store, decision.key, f"version {result.version}, promoted: {result.promoted}")
+    trigger.finish(context.store, decision.key, result.outcome)
     return result
 
 

@@ -99,7 +99,8 @@ def _post(client: httpx.Client, rows: Sequence[dict[str, Any]]) -> dict[str, Any
     try:
         answer = client.post("/invocations", json={"dataframe_records": list(rows)}, headers=_trial())
         if answer.status_code != 200:
-            raise Refused(f"{where} answered {answer.status_code}: {answer.text[:200]}")
+            key = "; ML_SERVING_KEY holds the key that is shown" if answer.status_code == 401 else ""
+            raise Refused(f"{where} answered {answer.status_code}: {answer.text[:200]}{key}")
         return dict(answer.json())
     except (httpx.HTTPError, ValueError, TypeError) as error:
         raise Refused(f"{where} does not answer as this project's service does: {error!r}") from None

@@ -39,7 +39,7 @@ class Progress:
         else:
             self._status.stop()
             self._console.print(f"[green]{step:<12}[/] {record.seconds:6.1f} s  ", end="")
-            self._console.print(record.text, markup=False)
+            self._console.print(record.text, markup=False, soft_wrap=True)
 
 
 class Tuning:

@@ -44,8 +44,12 @@ class Lineage(msgspec.Struct, frozen=True):
         """Many lines for the terminal, one station each."""
         version = self.version
         lines = [
-            *(f"prediction   {p.id} = {p.prediction} at {p.at.isoformat()} as {p.role}" for p in self.predictions[:10]),
+            *(f"prediction   {_answer(found)}" for found in self.predictions[:10]),
             *([f"             and {len(self.predictions) - 10} more"] if len(self.predictions) > 10 else []),
+            *(
+                f"             of version {other}: ml lineage {other}"
+                for other in sorted({found.version for found in self.predictions} - {version.version})
+            ),
             f"version      {version.version} of {self.model}"
             + (f" ({', '.join(version.aliases)})" if version.aliases else ""),
             f"bundle       {version.digest}",
@@ -116,6 +120,10 @@ def _predictions(store: Store, what: str) -> list[Prediction]:
             "request; what was served in the last seconds may still be on its way."
         )
     return sorted(msgspec.convert(rows, list[Prediction]), key=lambda found: (found.role == "shadow", found.id))
+
+
+def _answer(found: Prediction) -> str:
+    return f"{found.id} = {found.prediction} at {found.at.isoformat()} by version {found.version} as {found.role}"
 
 
 def _approval(move: Deployment) -> str:

@@ -129,7 +129,10 @@ def _allowed(
     chosen = catalog.describe(contract, settings, "candidate" if version is None else version)
     trust.look(store, contract.name, chosen.digest, settings.public_key)
     if not chosen.verdict.accepted and not override:
-        raise Refused(f"Version {chosen.version} was {chosen.verdict.text()}")
+        raise Refused(
+            f"Version {chosen.version} was {chosen.verdict.text()} All checks: ml card {chosen.version}; "
+            "--override with --reason promotes it on record."
+        )
     return chosen
 
 

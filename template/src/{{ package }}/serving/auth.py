@@ -19,6 +19,8 @@ from .refusal import Refusal
 def create(settings: Settings, name: str) -> str:
     """A new key for somebody; only its hash is kept. Raises ProjectError when the name has one already."""
     key = f"ml_{secrets.token_urlsafe(32)}"
+    if not name.strip():
+        raise ProjectError("A key needs the name of who it is for: ml keys create NAME.")
     with _changing(settings.api_keys):
         keys = _read(settings.api_keys)
         if name in keys:
@@ -36,7 +38,8 @@ def revoke(settings: Settings, name: str) -> None:
     with _changing(settings.api_keys):
         keys = _read(settings.api_keys)
         if name not in keys:
-            raise ProjectError(f"There is no key for '{name}', only for: {', '.join(sorted(keys)) or 'nobody'}.")
+            held = f"only for: {', '.join(sorted(keys))}" if keys else "nor for anybody else"
+            raise ProjectError(f"There is no key for '{name}', {held}.")
         _write(settings.api_keys, {held: hash for held, hash in keys.items() if held != name})
 
 

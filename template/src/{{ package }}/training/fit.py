@@ -50,9 +50,8 @@ def _unfitted(schema: Schema, target: NDArray[Any], seed: int, params: dict[str,
     try:
         return recipe.model(schema.numeric, schema.categorical, schema.task, seed, **params)
     except TypeError as error:
-        raise ProjectError(
-            f"{RECIPE} does not take the parameters {params}: {_sentence(error)} To forget tuned ones: ml tune --reset."
-        ) from error
+        tuned = f" with the tuned parameters {params} (ml tune --reset forgets them)" if params else ""
+        raise ProjectError(f"{RECIPE}: the model cannot be made{tuned}: {_sentence(error)}") from error
 
 
 def _without_singles(target: NDArray[np.int64]) -> NDArray[np.int64]:

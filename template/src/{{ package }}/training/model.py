@@ -1,5 +1,6 @@
 # The model: what is fitted on the training set. Any scikit-learn-compatible estimator works here.
 # After a change run `make loop`, or `uv run ml run promote`; the gate decides whether the new model goes live.
+# What `ml tune` has found comes in as params and wins over the values below, until `ml tune --reset`.
 from typing import TYPE_CHECKING, Any
 
 from sklearn.compose import ColumnTransformer

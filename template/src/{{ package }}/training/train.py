@@ -52,8 +52,9 @@ class Trained(msgspec.Struct, frozen=True):
         main = deciding(self.metrics)
         told = f"{main} {self.metrics[main]:.4g} (baseline {self.baseline[main]:.4g}) on " if main else ""
         engine = "ONNX" if self.engine == "onnx" else self.engine_reason
-        rows = f"{self.rows['validation']} validation rows, {self.rows['train']} to learn from"
-        return "; ".join([f"{told}{rows}", engine, f"bundle {self.digest[:12]}", *self.said])
+        rows = f"{self.rows['validation']:,} validation rows, {self.rows['train']:,} to learn from"
+        tuned = ["tuned parameters win over those in model.py (ml tune --reset forgets them)"] if self.params else []
+        return "; ".join([f"{told}{rows}", engine, f"bundle {self.digest[:12]}", *tuned, *self.said])
 
 
 @dataclass(frozen=True)
