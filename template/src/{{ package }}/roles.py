@@ -17,6 +17,18 @@ ROLES = (
     "ml_engineer",
 )
 
+APPROVED = (
+    "merge",
+    "infrastructure",
+    "training",
+    "contract.yaml",
+    "gates.yaml",
+    "staging",
+    "production",
+    "override",
+)
+"""What a role may approve. `override`: to promote what the gate rejected."""
+
 
 class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a role does, what it approves, and the accounts or teams that hold it."""
@@ -42,10 +54,16 @@ def load(path: Path) -> dict[str, Role]:
         raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProjectError(not_yaml(path, error)) from None
+    _check(path, roles)
+    return roles
+
+
+def _check(path: Path, roles: dict[str, Role]) -> None:
     for name in ROLES:
         if name not in roles:
             raise ProjectError(f"{path}: role '{name}' is missing; keep all seven, people may be empty.")
-    for name in roles:
+    for name, role in roles.items():
         if name not in ROLES:
             raise ProjectError(f"{path}: '{name}' is no role; the roles are {', '.join(ROLES)}.")
-    return roles
+        if unknown := [what for what in role.approves if what not in APPROVED]:
+            raise ProjectError(f"{path}: '{name}' approves '{unknown[0]}', which is none of {', '.join(APPROVED)}.")

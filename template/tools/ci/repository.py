@@ -18,7 +18,7 @@ from owners import FILES, approvers
 
 ENVIRONMENTS = ("staging", "production", "watch")
 GUARDED = ("staging", "production")
-"""Environments whose approvers roles.yaml names; staging waits for nobody until somebody is named."""
+"""Environments whose approvers roles.yaml names; they wait for nobody until somebody is named."""
 
 Call = tuple[list[str], Any]
 """A command, and the JSON on its standard input (None: nothing)."""
@@ -231,6 +231,8 @@ def main() -> int:
         print(f"repository: {error}; look at roles.yaml and at your login.", file=sys.stderr)
         return 2
     print(f"{client.sent} settings {'shown' if client.show else 'sent'}", file=sys.stderr)
+    if not approvers("production"):
+        print("repository: nobody approves production, so nobody is asked: name people in roles.yaml.", file=sys.stderr)
     return 0
 
 

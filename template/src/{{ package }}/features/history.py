@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..contract import Contract
+from ..errors import ContractError
 from .view import FeatureView
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def history(
     Features: `events_<n>d` for each length, and `<column>_mean_<n>d` over the longest (booleans count as 0 and 1; null
     without a value). No event sees its own day, so neither its own outcome nor a later one.
     """
+    if not days or min(days) < 1:
+        raise ContractError(f"features/views.py: view '{name}' has days={list(days)}; give whole days of at least 1.")
     longest = max(days)
     return FeatureView(
         name=name,

@@ -49,10 +49,20 @@ class Sources:
         return int(written[-1].as_py()) if len(written) else -1
 
     def rows(self, view: FeatureView) -> "ir.Table":
-        """The view's rows over its source."""
+        """The view's rows over its source. Raises ContractError where features/views.py does not make them."""
+        from ibis.common.exceptions import IbisError
+
         source = self.table(view.source)
         needed = [*view.entity, *view.reads, "_row", "_seq"] if view.reads else source.column_names
-        return view.rows(self.bind(source.select(list(dict.fromkeys(needed)))))
+        try:
+            made = view.rows(self.bind(source.select(list(dict.fromkeys(needed)))))
+        except (IbisError, AttributeError) as error:
+            said = str(error).strip().split("\n", 1)[0].rstrip(".")
+            raise ContractError(f"features/views.py: view '{view.name}' cannot be made: {said}.") from error
+        for column in [*view.entity, "_time", "_seq", *view.features]:
+            if column not in made.columns:
+                raise ContractError(f"features/views.py: the rows of view '{view.name}' lack '{column}'; select it.")
+        return made
 
     def bind(self, table: "pa.Table") -> "ir.Table":
         """An Arrow table as an Ibis table: timestamps in UTC without a zone, NaN as null.

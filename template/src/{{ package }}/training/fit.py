@@ -48,10 +48,13 @@ def _unfitted(schema: Schema, target: NDArray[Any], seed: int, params: dict[str,
 
         return DummyClassifier(strategy="prior")
     try:
-        return recipe.model(schema.numeric, schema.categorical, schema.task, seed, **params)
+        made = recipe.model(schema.numeric, schema.categorical, schema.task, seed, **params)
     except TypeError as error:
         tuned = f" with the tuned parameters {params} (ml tune --reset forgets them)" if params else ""
         raise ProjectError(f"{RECIPE}: the model cannot be made{tuned}: {_sentence(error)}") from error
+    if not hasattr(made, "fit"):
+        raise ProjectError(f"{RECIPE}: model() returns {type(made).__name__}, which is no scikit-learn estimator.")
+    return made
 
 
 def _without_singles(target: NDArray[np.int64]) -> NDArray[np.int64]:
