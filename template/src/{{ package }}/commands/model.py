@@ -12,15 +12,18 @@ app = typer.Typer()
 
 @app.command()
 def run(
-    step: Annotated[
-        str, typer.Argument(help="collect, validate, features, train, evaluate, gate, register, promote, ...")
-    ],
+    step: Annotated[str | None, typer.Argument(help="The step; without one, all are listed.")] = None,
     json: Json = False,
 ) -> None:
     """Run one step, after those before it that have not run or are out of date. Exit code 3 when the gate rejects."""
     from ..pipelines.run import run as run_step
+    from ..pipelines.steps import STEPS
     from ..pipelines.telling import Progress, following
 
+    if step is None:
+        listed = {name: each.help for name, each in STEPS.items()}
+        show_json(listed) if json else print("\n".join(f"{name:<12} {help}" for name, help in listed.items()))
+        return
     context = context_of(reason=f"ml run {step}")
     with Progress(silent=json) as progress:
         record = run_step(context, step, progress)

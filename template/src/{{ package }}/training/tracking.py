@@ -42,9 +42,6 @@ class Run:
             tags=[RunTag(name, value[:5000]) for name, value in tags.items()],
         )
 
-    def artifact(self, path: Path) -> None:
-        self._client.log_artifact(self.id, str(path))
-
     def json(self, name: str, content: dict[str, Any]) -> None:
         self._client.log_dict(self.id, content, name)
 
