@@ -37,7 +37,7 @@ class Materialized(msgspec.Struct, frozen=True):
     def text(self) -> str:
         if self.at is None:
             return " ".join(["No feature view applies: nothing to materialize.", *self.left_out])
-        parts = [f"{count} values of {name}" for name, count in self.values.items()]
+        parts = [f"{count:,} values of {name}" for name, count in self.values.items()]
         parts += [f"{name} left as it was: newer values are there" for name in self.newer]
         return " ".join([f"As of {self.at.isoformat()}: {', '.join(parts)}.", *self.left_out])
 

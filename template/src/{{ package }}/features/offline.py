@@ -47,7 +47,7 @@ class Built(msgspec.Struct, frozen=True):
     left_out: list[str]
 
     def text(self) -> str:
-        made = f"{self.rows} examples with {len(self.inputs)} inputs"
+        made = f"{self.rows:,} examples with {len(self.inputs)} inputs"
         return " ".join([f"{made} (training_set version {self.version}).", *self.left_out])
 
 
