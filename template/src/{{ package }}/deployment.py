@@ -93,12 +93,16 @@ def move(store: Store, old: Deployment | None, new: Deployment) -> None:
         _remember(store, old)
     raw = store.read(key(new.model))
     if _decoded(store, new.model, raw) != old or not store.swap(key(new.model), raw, encode(new)):
-        now = read(store, new.model)
-        detail = f"version {now.champion.version} is champion since {now.at} by {now.by}" if now else "it is gone"
-        raise ConflictError(
-            f"Another promotion of '{new.model}' was first: {detail}. Look at it with ml status, then decide again."
-        )
+        raise overtaken(new.model, read(store, new.model))
     _remember(store, new)
+
+
+def overtaken(model: str, now: Deployment | None) -> ConflictError:
+    """What whoever decided on an older state than `now` is told."""
+    detail = f"version {now.champion.version} is champion since {now.at} by {now.by}" if now else "it is gone"
+    return ConflictError(
+        f"Another promotion of '{model}' was first: {detail}. Look at it with ml status, then decide again."
+    )
 
 
 def _remember(store: Store, deployment: Deployment) -> None:

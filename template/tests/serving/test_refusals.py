@@ -144,6 +144,11 @@ def test_in_every_form_what_is_not_a_number_is_refused_by_name_and_row(
     assert (answer.json()["field"], answer.json()["row"]) == ('breite ä"', row)
 
 
+def test_half_a_character_as_a_name_is_refused_like_any_other(service: InProcess) -> None:
+    answer = service.post("/invocations", content=b'{"instances": [{"\\ud800": NaN}]}')
+    assert (answer.status_code, answer.json()["field"]) == (400, "?")
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

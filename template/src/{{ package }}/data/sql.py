@@ -48,7 +48,13 @@ def read(uri: str, query: str | None, where: str) -> "pa.Table":
     patience: dict[str, Any] = {"connect_timeout": 10} if url.get_backend_name() == "postgresql" else {}
     try:
         engine = sqlalchemy.create_engine(url, connect_args=patience, poolclass=sqlalchemy.NullPool)
-        with engine.connect().execution_options(stream_results=True, max_row_buffer=ROWS) as connection:
+        how: dict[str, Any] = {"stream_results": True, "max_row_buffer": ROWS}
+        if url.get_backend_name() == "postgresql":
+            how["postgresql_readonly"] = True
+        with engine.connect().execution_options(**how) as connection:
+            if url.get_backend_name() == "sqlite":
+                # It would have done what is no SELECT before that is seen.
+                connection.exec_driver_sql("PRAGMA query_only=ON")
             result = connection.execute(sqlalchemy.text(query.replace(":", r"\:")))
             if not result.returns_rows:
                 raise ProjectError(f"{where}: the query yields no rows; it must be a SELECT.")

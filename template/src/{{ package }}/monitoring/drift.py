@@ -38,7 +38,10 @@ def chance(bins: int, expected: int, found: int) -> float:
 
 
 def drift(schema: Schema, reference: Reference, window: Window, limit: float) -> list[Finding]:
-    """One finding for each input and each number of the prediction: PSI beyond chance, beside its limit."""
+    """One finding for each input and each number of the prediction: PSI beyond chance, beside its limit.
+
+    The prediction's is the smaller one of those against held-out rows and against all seasons.
+    """
     findings = []
     waiting = _short_of_a_cycle(schema, window.span)
     for i, (name, numbers) in enumerate(reference.numeric.items()):
@@ -48,9 +51,12 @@ def drift(schema: Schema, reference: Reference, window: Window, limit: float) ->
         # A string's commonest values among many rare ones were chosen for their luck: unless common, they are others.
         before, now = pooled(categories.counts, categories.bin(row[i] for row in window.categorical), rest=-2)
         findings.append(_finding(name, before, now, limit))
-    for i, (name, numbers) in enumerate(reference.prediction.items()):
-        before, now = pooled(numbers.counts, numbers.bin(window.predictions[:, i]))
-        findings.append(_finding(prediction_of(name), before, now, limit))
+    for i, (name, held_out) in enumerate(reference.prediction.items()):
+        # What is as it was in another season has not moved.
+        known = [held_out, *([reference.seasons[name]] if name in reference.seasons else [])]
+        counts = [pooled(numbers.counts, numbers.bin(window.predictions[:, i])) for numbers in known]
+        told = [_finding(prediction_of(name), before, now, limit) for before, now in counts]
+        findings.append(min(told, key=lambda finding: finding.value or 0))
     return findings
 
 

@@ -1,10 +1,6 @@
 """What the loop plays with: the project's own data, divided into a past, a future, broken rows and drifted traffic."""
 
-import bisect
-import itertools
 import shutil
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,9 +21,6 @@ if TYPE_CHECKING:
 MAX_ROWS = 40_000
 """The newest rows the loop uses; it shows that everything works, not how large it can be."""
 MIN_ROWS = 60
-MIN_DRIFTED = 3
-MOST_USUAL = 0.6
-"""Share of the known rows that drifted traffic may look like: with more, ordinary traffic beside it hides the drift."""
 
 
 @dataclass(frozen=True)
@@ -159,57 +152,6 @@ def ordinary(contract: Contract, past: "pa.Table") -> "pa.Table":
         return past
     ttl = max((view.ttl.total_seconds() for view in applicable(contract)), default=0.0)
     return past.filter(pa.array(settled(past[contract.time].to_numpy(), ttl)))
-
-
-def drifted(contract: Contract, rows: "pa.Table", reference: "pa.Table") -> tuple["pa.Table", str]:
-    """The `rows` at the far end of one column, and that column's name.
-
-    Real rows with real labels, yet drawn so that the column's distribution is no longer the `reference`'s: about a
-    third of it, at the upper or lower end of a number or among the rarer values of a string; of times, where there is
-    nothing else, their hours or weekdays. Raises ContractError when nothing varies.
-    """
-    best: tuple[float, str, list[bool]] = (MOST_USUAL, "", [])
-    used = {name: column.type for name, column in contract.fields.items() if not column.ignore}
-    plain = {name: kind for name, kind in used.items() if kind != "timestamp"}
-    for name, kind in (plain or used).items():
-        for usual, values in zip(_readings(reference[name], kind), _readings(rows[name], kind), strict=True):
-            for far in _far_ends(usual, is_number=kind in ("number", "integer", "timestamp")):
-                share = sum(map(far, usual)) / len(usual)
-                chosen = [far(value) for value in values]
-                if sum(chosen) >= MIN_DRIFTED and share < best[0]:
-                    best = (share, name, chosen)
-    if not best[1]:
-        raise ContractError("contract.yaml: no column varies enough to play drifted traffic with; the loop needs one.")
-    return rows.filter(best[2]), best[1]
-
-
-def _readings(column: "pa.ChunkedArray", kind: str) -> list[list[Any]]:
-    """What the model sees of a column: its values, or a time's hours and its weekdays."""
-    values = column.to_pylist()
-    if kind != "timestamp":
-        return [values]
-    return [[None if time is None else read(time) for time in values] for read in (lambda t: t.hour, datetime.weekday)]
-
-
-def _far_ends(values: list[Any], is_number: bool) -> list[Callable[[Any], bool]]:
-    """Whether a value lies at a number's upper end, at its lower one, or among the rarer values of a string.
-
-    That a string is missing is a value too.
-    """
-    counts = Counter(value for value in values if value == value and not (is_number and value is None))
-    if len(counts) < 2:
-        return []
-    if is_number:
-        low, high = max(_third(counts, sorted(counts))), min(_third(counts, sorted(counts, reverse=True)))
-        return [lambda value: value is not None and value >= high, lambda value: value is not None and value <= low]
-    rare = set(_third(counts, sorted(counts, key=lambda value: (counts[value], str(value)))))
-    return [lambda value: value in rare]
-
-
-def _third(counts: Counter[Any], order: list[Any]) -> list[Any]:
-    """The first values in an order, with at most a third of the rows; at least one value."""
-    reached = list(itertools.accumulate(counts[value] for value in order))
-    return order[: max(1, bisect.bisect_right(reached, reached[-1] / 3))]
 
 
 def _divide(contract: Contract, rows: "pa.Table", most: int) -> tuple["np.ndarray", "np.ndarray"]:

@@ -8,7 +8,8 @@ import msgspec
 
 from .. import deployment, tables
 from ..errors import Refused
-from .replay import arrive, drifted, ordinary, requests, sample
+from .drifted import drifted
+from .replay import arrive, ordinary, requests, sample
 from .retrain import retrain
 from .run import chain, run
 from .scene import Evidence, Scene, blocks, decided, expect, hand_in, promote, send, shuffled

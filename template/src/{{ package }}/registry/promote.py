@@ -41,7 +41,7 @@ def promote(
         changes |= {"action": "challenge", "challenger": _beside(now, target, challenger)}
         return _move(contract, store, settings, now, by=by, **changes)
     if now and now.champion == target:
-        return mirror(contract, store, settings)
+        return _finished(contract, store, settings, target)
     if now and _is_outdated(store, chosen, now):
         if not override:
             raise Refused(
@@ -65,7 +65,7 @@ def rollback(contract: Contract, store: Store, settings: Settings, *, by: str, r
         raise Refused(f"There is no previous version of '{contract.name}' to roll back to.")
     if now.action == "roll back" and not _is_mirrored(contract, settings, now):
         # The rollback before this one was killed half-way; another swap would undo it.
-        return mirror(contract, store, settings)
+        return _finished(contract, store, settings, now.champion)
     trust.look(store, contract.name, now.previous.digest, settings.public_key)
     beside = now.challenger if now.challenger and now.challenger.digest != now.previous.digest else None
     changes = {"champion": now.previous, "previous": now.champion, "challenger": beside, "override": False}
@@ -88,6 +88,14 @@ def retire(contract: Contract, store: Store, settings: Settings, *, by: str, rea
         challenger=None,
         override=False,
     )
+
+
+def _finished(contract: Contract, store: Store, settings: Settings, champion: Target) -> Deployment:
+    """Mirror a pointer that names this champion already. Raises ConflictError when it has moved since it was read."""
+    found = mirror(contract, store, settings)
+    if found.champion != champion:
+        raise deployment.overtaken(contract.name, found)
+    return found
 
 
 def mirror(contract: Contract, store: Store, settings: Settings) -> Deployment:

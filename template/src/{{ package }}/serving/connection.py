@@ -1,11 +1,14 @@
-"""A connection: uvicorn's, with a bound on what stands before a body, and deaf to offers of another protocol."""
+"""A connection: uvicorn's, with bounds on what stands before a body, and deaf to offers of another protocol."""
 
+import asyncio
 import re
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD = 64 * 2**10
 """Bytes of request line and headers. They come before any key, so nobody may send them without end."""
+PATIENCE = 30
+"""Seconds until they have to be there: whoever connects and says nothing would keep a place for good."""
 OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 """Java's client offers HTTP/2 with every request; the parser would take what follows, the body, for HTTP/2."""
 
@@ -13,6 +16,16 @@ OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 class Connection(HttpToolsProtocol):
     _head: int | None = 0
     """Bytes of the headers so far; None while a body comes in."""
+    _late: asyncio.TimerHandle | None = None
+    """Closes the connection; armed while the first request, or the rest of one's headers, is waited for."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._late = self.loop.call_later(PATIENCE, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._head is not None:
@@ -21,11 +34,19 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._head is not None and self._head > HEAD and not self.transport.is_closing():
             self.send_400_response(f"The headers are larger than {HEAD} bytes.")
+        elif self._head and self._late is None:
+            self._late = self.loop.call_later(PATIENCE, self.transport.close)
 
     def on_headers_complete(self) -> None:
+        self._in_time()
         self._head = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._head = 0
         super().on_message_complete()
+
+    def _in_time(self) -> None:
+        if self._late:
+            self._late.cancel()
+            self._late = None

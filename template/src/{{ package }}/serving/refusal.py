@@ -49,6 +49,8 @@ def not_json(error: Exception, body: bytes | None) -> Refusal:
         document = json.loads((body or b"")[:SEARCHED], parse_constant=Constant)
         path, value = next(_constants(document, ()))
         name, row = _place(document, path)
+        # Half of a surrogate pair is JSON, but no text.
+        name = name.encode("utf-8", "replace").decode()
     except (ValueError, LookupError, TypeError, RecursionError, StopIteration):
         return Refusal(400, f"The body is not JSON: {error}.")
     return Refusal(400, f"'{name[:SHOWN]}' is {value}, which is not JSON; give a number, or null.", name[:SHOWN], row)

@@ -52,12 +52,16 @@ class Categories(msgspec.Struct, frozen=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """Histograms by input, and of the prediction by class (binary: the positive one; regression: the target)."""
+    """Histograms by input, and of the prediction by class (binary: the positive one; regression: the target).
+
+    seasons: the prediction's over the rows that the inputs' are made of, where the parts follow each other in time.
+    """
 
     rows: int
     numeric: dict[str, Numbers]
     categorical: dict[str, Categories]
     prediction: dict[str, Numbers]
+    seasons: dict[str, Numbers] = {}
 
 
 def numbers(values: ArrayLike) -> Numbers:
@@ -94,8 +98,8 @@ def reference(
 ) -> Reference:
     """Histograms of the training set's settled rows (times: datetime64 [rows]), from all three parts of the split.
 
-    The parts follow each other in time, so one alone would call an ordinary season drift. Only the prediction is told
-    from `held_out` places when they are many: on rows it was fitted on a model is surer than it will be.
+    The parts follow each other in time, so one alone would call an ordinary season drift. The prediction is told from
+    `held_out` places when they are many, as a model is surer on rows it was fitted on; and, for the seasons, from all.
     """
     ttl = max((view.ttl for view in schema.views), default=0.0)
     chosen = np.ones(len(numeric), dtype=bool) if times is None else settled(times, ttl)
@@ -103,11 +107,16 @@ def reference(
     columns = zip(*strings, strict=True) if schema.categorical else ()
     honest = predictions[held_out] if len(held_out) >= HELD_OUT else predictions
     names = schema.classes if schema.width > 1 else [*schema.classes[1:], schema.target][:1]
+
+    def of(answers: Any) -> dict[str, Numbers]:
+        return dict(zip(names, map(numbers, answers.reshape(len(answers), -1).T), strict=True))
+
     return Reference(
         rows=int(chosen.sum()),
         numeric={name: numbers(numeric[chosen, i]) for i, name in enumerate(schema.numeric)},
         categorical={name: categories(column) for name, column in zip(schema.categorical, columns, strict=True)},
-        prediction=dict(zip(names, map(numbers, honest.reshape(len(honest), -1).T), strict=True)),
+        prediction=of(honest),
+        seasons={} if times is None else of(predictions[chosen]),
     )
 
 
