@@ -1,5 +1,6 @@
 """The forms rows come in besides plain records: MLflow's split, columns, and Open Inference tensors."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -46,8 +47,7 @@ def bounded(rows: int, most: int) -> None:
 
 def from_split(split: Split, max_rows: int) -> list[dict[str, Any]]:
     bounded(len(split.data), max_rows)
-    if len(set(split.columns)) < len(split.columns):
-        raise Refusal(422, "dataframe_split names a column twice; give every column once.", "dataframe_split")
+    _each_once(split.columns)
     for place, cells in enumerate(split.data):
         if len(cells) != len(split.columns):
             said = f"dataframe_split has {len(split.columns)} columns but a row of {len(cells)} cells."
@@ -72,10 +72,14 @@ def from_tensors(asked: Infer, max_rows: int) -> list[dict[str, Any]]:
         if output.name != OUTPUT:
             said = f"There is no output '{output.name[:SHOWN]}'; the only one is '{OUTPUT}'."
             raise Refusal(422, said, "outputs")
-    columns = {tensor.name: _flat(tensor) for tensor in asked.inputs}
-    if len(columns) < len(asked.inputs):
-        raise Refusal(422, "Two inputs have the same name; give every column once.", "inputs")
-    return from_columns(columns, max_rows)
+    _each_once([tensor.name for tensor in asked.inputs])
+    return from_columns({tensor.name: _flat(tensor) for tensor in asked.inputs}, max_rows)
+
+
+def _each_once(columns: list[str]) -> None:
+    if len(set(columns)) < len(columns):
+        [(name, _)] = Counter(columns).most_common(1)
+        raise Refusal(422, f"'{name[:SHOWN]}' is there twice; give every column once.", name[:SHOWN])
 
 
 def _flat(tensor: Tensor) -> list[Any]:
