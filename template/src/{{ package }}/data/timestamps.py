@@ -42,7 +42,7 @@ def timestamps(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 
 def moment(text: str) -> datetime:
-    """One text by the same rule. Raises ValueError where it is no date that exists."""
+    """One text by the same rule. Raises ValueError where it is no date, OverflowError where it is none in UTC."""
     if not _SHAPE.match(text):
         raise ValueError(text)
     clock = text[11:].upper().replace(" ", "").replace("UTC", "Z")
