@@ -66,8 +66,7 @@ def _decoded(store: Store, model: str, raw: bytes | None) -> Deployment | None:
 
 def history(store: Store, model: str) -> list[Deployment]:
     """Every deployment there was, oldest first; the last one is the current."""
-    folder = _history_key(model, "").rstrip("/")
-    found = [_past(store, model, key.rpartition("/")[2].removesuffix(".json")) for key in store.list(folder)]
+    found = [_past(store, key) for key in store.list(_history_key(model, "").rstrip("/"))]
     entries = {entry.generation: entry for entry in [*found, read(store, model)] if entry}
     return [entries[generation] for generation in sorted(entries)]
 
@@ -75,7 +74,7 @@ def history(store: Store, model: str) -> list[Deployment]:
 def crowning(store: Store, now: Deployment) -> Deployment:
     """The move that made the champion: challenges since then left it alone. `now` where the history has lost it."""
     for generation in range(now.generation, 0, -1):
-        move = now if generation == now.generation else _past(store, now.model, generation)
+        move = now if generation == now.generation else _past(store, _history_key(now.model, f"{generation}.json"))
         if move and move.action in ("promote", "roll back"):
             return move
     return now
@@ -109,9 +108,9 @@ def _remember(store: Store, deployment: Deployment) -> None:
     store.create(_history_key(deployment.model, f"{deployment.generation}.json"), encode(deployment))
 
 
-def _past(store: Store, model: str, generation: int | str) -> Deployment | None:
+def _past(store: Store, key: str) -> Deployment | None:
     advice = "Put it back from a backup, or delete it: that move is then not told any more."
-    return store.load(_history_key(model, f"{generation}.json"), Deployment, advice)
+    return store.load(key, Deployment, advice)
 
 
 def _history_key(model: str, name: str) -> str:

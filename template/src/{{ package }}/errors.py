@@ -31,6 +31,11 @@ class Refused(ProjectError):
     exit_code = 3
 
 
+def first_line(error: Exception) -> str:
+    """What a library says, for a sentence to go on with."""
+    return str(error).strip().split("\n", 1)[0].rstrip(".")
+
+
 def not_yaml(path: Path, error: Exception) -> str:
     """The sentence about a file that YAML does not take. A date that no calendar has is a ValueError."""
     mark = getattr(error, "problem_mark", None)

@@ -126,6 +126,7 @@ def _host_of(url: str) -> str | None:
     """The host of an http(s) address; None where it is no address."""
     with suppress(ValueError):
         parts = urlsplit(url)
+        # What is no port raises when it is read.
         if parts.scheme in ("http", "https") and parts.port != 0 and re.fullmatch(r"[\w.:-]+", parts.hostname or ""):
             return parts.hostname
     return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from .errors import ConflictError, StoreError
+from .errors import ConflictError, StoreError, first_line
 from .store import Store
 
 if TYPE_CHECKING:
@@ -104,12 +104,13 @@ def append_new(
             fresh = numbered(fresh, number, start)
         try:
             written = _write(store, name, table, fresh, "append", STRICT)
-            # A version has one writer, so that no two compact at once.
-            if table and tidy and written % FILES == 0:
-                table.optimize.compact()
-            return len(fresh)
         except ConflictError:
             continue
+        # A version has one writer, so that no two compact at once.
+        if table and tidy and written % FILES == 0:
+            with _failing(store, name, "written"):
+                table.optimize.compact()
+        return len(fresh)
     raise _busy(name)
 
 
@@ -200,8 +201,7 @@ def _failing(store: Store, name: str, verb: str) -> Iterator[None]:
         # Delta raises bare exceptions for values it cannot cast.
         if type(error) is not Exception and not isinstance(error, OSError | DeltaError | pa.ArrowException):
             raise
-        reason = str(error).split("\n", 1)[0].rstrip(".")
-        raise StoreError(f"Table '{name}' in {store.root} cannot be {verb}: {reason}.") from None
+        raise StoreError(f"Table '{name}' in {store.root} cannot be {verb}: {first_line(error)}.") from None
 
 
 def _moved(name: str) -> ConflictError:

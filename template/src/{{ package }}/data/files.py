@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ContractError, ProjectError
+from ..errors import ContractError, ProjectError, first_line
 from . import text
 from .parse import NULLS
 
@@ -78,7 +78,7 @@ def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.
             [file.to_table(columns=[name for name in chosen if name in file.schema.names]) for file in files]
         )
     except (pa.ArrowException, OSError) as error:
-        raise ProjectError(f"{uri} cannot be read as Parquet: {_line(error)}. Write the file anew.") from None
+        raise ProjectError(f"{uri} cannot be read as Parquet: {first_line(error)}. Write the file anew.") from None
 
 
 def read_csv(
@@ -120,7 +120,7 @@ def read_csv(
         # Only a reader that goes through the file in order knows the number of the row.
         return parsed(in_parallel=False)
     except pa.ArrowInvalid as error:
-        reason = _line(error).removeprefix("CSV parse error: ")
+        reason = first_line(error).removeprefix("CSV parse error: ")
         if "UTF8" in reason:
             raise ProjectError(f"{path} is not UTF-8: {reason}. Save it as CSV in UTF-8.") from None
         row, _, rest = reason.partition(": ")
@@ -222,14 +222,10 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ProjectError(
-            f"{path} cannot be read: {_line(error)}. Was it cut off while it was written? Write the file anew."
+            f"{path} cannot be read: {first_line(error)}. Was it cut off while it was written? Write the file anew."
         ) from None
 
 
 def _set_aside(path: Path) -> bool:
     """Whether a file, or a folder it is in, is one that programs keep for themselves."""
     return any(part.startswith((".", "_")) for part in path.parts)
-
-
-def _line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHAPE = (
+SHAPE = re.compile(
     r"^(?P<year>\d{4})(?:-(?P<month>\d{2})-(?P<day>\d{2})|/(?P<month2>\d{2})/(?P<day2>\d{2}))"
     r"(?:[Tt ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r" ?(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?[0-5]\d)?)?)?$"
+    r" ?(?P<zone>[Zz]|UTC|[+-]\d{2}(?::?[0-5]\d)?)?)?$",
+    re.ASCII,
 )
-_SHAPE = re.compile(SHAPE, re.ASCII)
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 
 
@@ -25,7 +25,7 @@ def timestamps(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
     import pyarrow.compute as pc
 
     # Arrow stops at the first bad cell and takes either zoned or naive text; this reads both and skips what is wrong.
-    found = pc.extract_regex(cells.combine_chunks(), SHAPE)
+    found = pc.extract_regex(cells.combine_chunks(), SHAPE.pattern)
     exists = pc.is_valid(found).to_numpy(zero_copy_only=False)
     part = {field.name: found.field(field.name).fill_null("") for field in found.type}
     month, day = (_number(pc.binary_join_element_wise(part[name], part[f"{name}2"], "")) for name in ("month", "day"))
@@ -43,7 +43,7 @@ def timestamps(cells: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 def moment(text: str) -> datetime:
     """One text by the same rule. Raises ValueError where it is no date, OverflowError where it is none in UTC."""
-    if not _SHAPE.match(text):
+    if not SHAPE.match(text):
         raise ValueError(text)
     clock = text[11:].upper().replace(" ", "").replace("UTC", "Z")
     time = datetime.fromisoformat(f"{text[:10].replace('/', '-')}T{clock or '00'}")

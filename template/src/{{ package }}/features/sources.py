@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import tables
 from ..data import quarantine
-from ..errors import ContractError
+from ..errors import ContractError, first_line
 from ..store import Store
 from .view import FeatureView
 
@@ -57,8 +57,8 @@ class Sources:
         try:
             made = view.rows(self.bind(source.select(list(dict.fromkeys(needed)))))
         except (IbisError, AttributeError) as error:
-            said = str(error).strip().split("\n", 1)[0].rstrip(".")
-            raise ContractError(f"features/views.py: view '{view.name}' cannot be made: {said}.") from error
+            said = f"features/views.py: view '{view.name}' cannot be made: {first_line(error)}."
+            raise ContractError(said) from error
         for column in [*view.entity, "_time", "_seq", *view.features]:
             if column not in made.columns:
                 raise ContractError(f"features/views.py: the rows of view '{view.name}' lack '{column}'; select it.")

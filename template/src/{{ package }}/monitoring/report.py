@@ -28,9 +28,9 @@ ROWS = 10
 
 def write(contract: Contract, store: Store, settings: Settings, path: Path) -> None:
     """Render the newest report, whole or not at all."""
-    page = render(contract, store, settings)
     if path.is_dir():
         raise ProjectError(f"{path} is a folder; give a file to write the page to.")
+    page = render(contract, store, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{getpid()}")
     draft.write_text(page, "utf-8")

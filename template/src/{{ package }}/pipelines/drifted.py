@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import Contract
 from ..errors import ContractError
+from ..monitoring.drift import pooled, psi
 from ..schema import MISSING
 from ..training.reference import categories
 
@@ -36,13 +37,12 @@ def drifted(contract: Contract, rows: "pa.Table", reference: "pa.Table") -> tupl
     for name, kind in (plain or used).items():
         for usual, values in zip(_readings(reference[name], kind), _readings(rows[name], kind), strict=True):
             ends = _far_ends(usual, is_number=kind in ("number", "integer", "timestamp"))
-            if is_spread := kind == "string" and bool(ends) and not _shows(usual, ends[0]):
-                ends = [_is_common(usual)]
-            for far in ends:
+            common = _common(usual, ends[0]) if kind == "string" and ends else None
+            for far in [common] if common else ends:
                 share = sum(map(far, usual)) / len(usual)
                 chosen = [far(value) for value in values]
-                if sum(chosen) >= MIN_DRIFTED and share < MOST_USUAL and (is_spread, share) < best[:2]:
-                    best = (is_spread, share, name, chosen)
+                if sum(chosen) >= MIN_DRIFTED and share < MOST_USUAL and (bool(common), share) < best[:2]:
+                    best = (bool(common), share, name, chosen)
     if not best[2]:
         raise ContractError("contract.yaml: no column varies enough to play drifted traffic with; the loop needs one.")
     return rows.filter(best[3]), best[2]
@@ -71,20 +71,15 @@ def _far_ends(values: list[Any], is_number: bool) -> list[Callable[[Any], bool]]
     return [lambda value: value in rare]
 
 
-def _shows(values: list[Any], far: Callable[[Any], bool]) -> bool:
-    """Whether the monitors, who tell only a string's commonest values apart, would see that no others come."""
-    from ..monitoring.drift import pooled, psi
-
+def _common(values: list[Any], rare: Callable[[Any], bool]) -> Callable[[Any], bool] | None:
+    """Whether a value is among the commonest strings, which are all that the monitors tell apart; None where they see
+    that only the rare ones come."""
     usual = categories(map(_text, values))
-    found = usual.bin(_text(value) for value in values if far(value))
+    found = usual.bin(_text(value) for value in values if rare(value))
     # As many rows as there were: in a few, nothing could be told.
-    return psi(*pooled(usual.counts, found * (len(values) // found.sum()), rest=-2)) > CLEAR
-
-
-def _is_common(values: list[Any]) -> Callable[[Any], bool]:
-    """Whether a value is among those that the monitors tell apart."""
-    common = set(categories(map(_text, values)).values)
-    return lambda value: value in common
+    if psi(*pooled(usual.counts, found * (len(values) // found.sum()), rest=-2)) > CLEAR:
+        return None
+    return lambda value: value in usual.values
 
 
 def _text(value: str | None) -> str:

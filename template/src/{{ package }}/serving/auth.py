@@ -18,9 +18,9 @@ from .refusal import Refusal
 
 def create(settings: Settings, name: str) -> str:
     """A new key for somebody; only its hash is kept. Raises ProjectError when the name has one already."""
-    key = f"ml_{secrets.token_urlsafe(32)}"
     if not name.strip() or not name.isprintable():
         raise ProjectError("A key needs the name of who it is for, in one line: ml keys create NAME.")
+    key = f"ml_{secrets.token_urlsafe(32)}"
     with _changing(settings.api_keys):
         keys = _read(settings.api_keys)
         if name in keys:

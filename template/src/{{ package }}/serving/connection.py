@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,7 +20,7 @@ class Connection(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     """Closes the connection; armed while the first request, or the rest of one's headers, is waited for."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._late = self.loop.call_later(PATIENCE, transport.close)
 
