@@ -24,6 +24,8 @@ STRANGE = {
     b"[{": "JSON",
 }
 """How files begin that are none of ours."""
+DOCUMENTS = (".md", ".rst", ".pdf", ".html")
+"""Endings of files that stand beside data and tell about it."""
 
 
 def find(uri: str, shown: str = "") -> list[Path]:
@@ -227,5 +229,6 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _set_aside(path: Path) -> bool:
-    """Whether a file, or a folder it is in, is one that programs keep for themselves."""
-    return any(part.startswith((".", "_")) for part in path.parts)
+    """Whether a file, or a folder it is in, is one that programs keep for themselves, or tells about the data."""
+    tells = path.suffix.lower() in DOCUMENTS or path.stem.lower() in ("readme", "license", "licence")
+    return tells or any(part.startswith((".", "_")) for part in path.parts)

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from ..contract import Contract
@@ -90,7 +91,8 @@ class Application:
 
 
 def _rest(contract: Contract, models: Models, metrics: Metrics, store: Store) -> FastAPI:
-    app = FastAPI(title=contract.name, summary=f"Predicts {contract.target}.", version="1")
+    # FastAPI's own page takes its script from the network, and would hand it the keys that people type in.
+    app = FastAPIOffline(title=contract.name, summary=f"Predicts {contract.target}.", version="1", redoc_url=None)
     app.include_router(health.router(models, metrics, store))
     app.include_router(metadata.router(models))
     documents.add(app, contract)
