@@ -12,9 +12,8 @@ from .window import Floats, Window
 
 CYCLES = (timedelta(days=1), timedelta(days=7))
 """Of the hour and of the weekday: within a shorter time they move by themselves."""
-
-
 THIN = 5
+"""Rows to be expected in a bin of its own (Cochran, 1954)."""
 
 
 def psi(expected: ArrayLike, found: ArrayLike) -> float:
@@ -88,7 +87,7 @@ def _short_of_a_cycle(schema: Schema, span: timedelta) -> dict[str, str]:
 
 
 def pooled(expected: ArrayLike, found: ArrayLike, rest: int | None = None) -> tuple[Counts, Counts]:
-    """The histograms with thin bins, in which fewer than 5 rows are to be expected (Cochran, 1954), made one.
+    """The histograms with thin bins, in which fewer than THIN rows are to be expected, made one.
 
     rest: place of the bin that takes them in; None: they are a bin of their own.
     """

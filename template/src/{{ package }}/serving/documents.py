@@ -35,7 +35,7 @@ def add(app: FastAPI, contract: Contract) -> None:
 
     def openapi() -> dict[str, Any]:
         document = made()
-        document["paths"] |= paths(contract)
+        document["paths"] = paths(contract) | document["paths"]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
