@@ -16,7 +16,7 @@ LOOKS_LIKE: dict[ColumnType, str] = {
     "timestamp": "a date or time such as 2024-01-31 or 2024-01-31T08:00:00+00:00",
     "string": "text",
 }
-NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A", "None", "<NA>"]
+NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A", "None", "<NA>", "?"]
 """Texts that say there is no value."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
