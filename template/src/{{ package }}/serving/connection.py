@@ -12,6 +12,8 @@ PATIENCE = 30
 """Seconds until they have to be there: whoever connects and says nothing would keep a place for good."""
 OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 """Java's client offers HTTP/2 with every request; the parser would take what follows, the body, for HTTP/2."""
+DEAF = b"\r\nxpgrade:"
+"""As long as an offer: a body that holds one must not reach beyond its length, into the next request."""
 
 
 class Connection(HttpToolsProtocol):
@@ -19,6 +21,8 @@ class Connection(HttpToolsProtocol):
     """Bytes of the headers so far; None while a body comes in."""
     _late: asyncio.TimerHandle | None = None
     """Closes the connection; armed while the first request, or the rest of one's headers, is waited for."""
+    _seen = b""
+    """What came last, as an offer may come in two pieces."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -29,9 +33,11 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        data = OFFER.sub(DEAF, data)
         if self._head is not None:
             self._head += len(data)
-            data = OFFER.sub(b"\r\nx-upgrade:", data)
+            data = _without_rest(self._seen, data)
+        self._seen = (self._seen + data)[1 - len(DEAF) :]
         super().data_received(data)
         if self._head is not None and self._head > HEAD and not self.transport.is_closing():
             self.send_400_response(f"The headers are larger than {HEAD} bytes.")
@@ -51,3 +57,13 @@ class Connection(HttpToolsProtocol):
         if self._late:
             self._late.cancel()
             self._late = None
+
+
+def _without_rest(seen: bytes, data: bytes) -> bytes:
+    """The data, with a character changed where it ends an offer that began in `seen`."""
+    found = OFFER.search(seen + data[: len(seen)])
+    if not found:
+        return data
+    at = max(found.start() + len(b"\r\n") - len(seen), 0)
+    # Headers have no length of their own: where only the colon is left, the name may grow.
+    return data[:at] + (b"x:" if data[at : at + 1] == b":" else b"x") + data[at + 1 :]

@@ -10,7 +10,7 @@ from ..data.timestamps import moment
 from ..schema import Schema
 from .forms import Infer, Split, bounded, from_columns, from_split, from_tensors
 from .members import Member, members
-from .refusal import SHOWN, Refusal, not_json, translated, wanted
+from .refusal import SHOWN, Refusal, not_json, too_large, translated, wanted
 
 Row: TypeAlias = Any
 """An instance of the struct made from the schema; its members are `Decoder.names`, in that order."""
@@ -97,6 +97,8 @@ class Decoder:
             # It stops at the first value of a wrong type, and what follows may not be JSON at all.
             if body is not None:
                 self._guarded(lambda: msgspec.json.decode(body, type=msgspec.Raw), body)
+                if "out of range" in str(error):
+                    raise too_large(body) from None
             raise translated(error, self._schema, self._names) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise not_json(error, body) from None

@@ -1,6 +1,7 @@
 """Requests the service refuses: one sentence that names the field and the row."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +12,8 @@ from ..schema import Field, Schema
 
 AT = re.compile(r"^(?:\.(?:dataframe_records|instances))?\[(?P<row>\d+)\](?:\.(?P<field>.*))?$", re.DOTALL)
 OBJECT = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
-SEARCHED = 2**20
-"""Bytes up to which a body is searched for what is no number: read like that it takes much room."""
+SEARCHED = 500_000
+"""Values up to which a body is searched for what is no number: read like that, each takes a hundred bytes and more."""
 SHOWN = 40
 """Characters of a refused text that a sentence repeats."""
 LISTED = 20
@@ -40,20 +41,40 @@ class Refusal(Exception):
 
 
 class Constant(str):
-    """NaN, Infinity or -Infinity: JSON lacks them, yet many clients send them."""
+    """A number that is none: NaN and Infinity, which JSON lacks yet many clients send, or one beyond 64 bits."""
 
 
 def not_json(error: Exception, body: bytes | None) -> Refusal:
     """A body that is not JSON. Where that is because of NaN or Infinity, their field and row are named."""
+    if found := _first_constant(body or b""):
+        value, name, row = found
+        return Refusal(400, f"'{name}' is {value}, which is not JSON; give a number, or null.", name, row)
+    return Refusal(400, f"The body is not JSON: {error}.")
+
+
+def too_large(body: bytes) -> Refusal:
+    """A body with a number that float64 does not hold."""
+    value, name, row = _first_constant(body) or ("", "A number", None)
+    return Refusal(422, f"'{name}' is {value[:SHOWN]}, which is too large for a number of 64 bits.", name, row)
+
+
+def _first_constant(body: bytes) -> tuple[Constant, str, int | None] | None:
+    """The value, its field and its row; None where the body has none, is no JSON otherwise, or holds too much."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > SEARCHED:
+        return None
     try:
-        document = json.loads((body or b"")[:SEARCHED], parse_constant=Constant)
+        document = json.loads(body, parse_constant=Constant, parse_float=_finite, parse_int=_finite)
         path, value = next(_constants(document, ()))
         name, row = _place(document, path)
-        # Half of a surrogate pair is JSON, but no text.
-        name = name.encode("utf-8", "replace").decode()
     except (ValueError, LookupError, TypeError, RecursionError, StopIteration):
-        return Refusal(400, f"The body is not JSON: {error}.")
-    return Refusal(400, f"'{name[:SHOWN]}' is {value}, which is not JSON; give a number, or null.", name[:SHOWN], row)
+        return None
+    # Half of a surrogate pair is JSON, but no text.
+    return value, name.encode("utf-8", "replace").decode()[:SHOWN], row
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else Constant(text)  # type: ignore[return-value]
 
 
 def _constants(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Constant]]:
