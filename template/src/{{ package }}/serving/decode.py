@@ -8,7 +8,7 @@ import msgspec
 
 from ..data.timestamps import moment
 from ..schema import Schema
-from .forms import Infer, Split, bounded, from_columns, from_split, from_tensors
+from .forms import FORMS, Infer, Split, bounded, from_columns, from_split, from_tensors
 from .members import Member, members
 from .refusal import SHOWN, Refusal, not_json, too_large, translated, wanted
 
@@ -34,19 +34,18 @@ class Decoder:
         self._body: Any = msgspec.json.Decoder(_body(list[dict[str, Any]] if self._keys else self._rows))
         self._infer = msgspec.json.Decoder(Infer)
 
-    def invocations(self, body: bytes) -> list[Row]:
-        """The forms of MLflow and of TensorFlow Serving: dataframe_records, dataframe_split, instances, inputs."""
+    def invocations(self, body: bytes) -> tuple[list[Row], str]:
+        """The forms of MLflow and of TensorFlow Serving: rows, and which of FORMS they came in."""
         asked: Any = self._guarded(lambda: self._body.decode(body), body)
-        forms = (asked.dataframe_records, asked.instances, asked.dataframe_split, asked.inputs)
-        given = [form for form in forms if form is not msgspec.UNSET]
+        given = [(form, rows) for form in FORMS if (rows := getattr(asked, form)) is not msgspec.UNSET]
         if len(given) != 1:
-            raise Refusal(422, "Give the rows in one of dataframe_records, dataframe_split, instances or inputs.")
-        (rows,) = given
-        if rows is asked.dataframe_split:
-            return self._converted(from_split(rows, self._max_rows))
-        if rows is asked.inputs:
-            return self._converted(from_columns(rows, self._max_rows))
-        return self._converted(rows) if self._keys else self._checked(rows)
+            raise Refusal(422, f"Give the rows in one of {', '.join(FORMS[:-1])} or {FORMS[-1]}.")
+        ((form, rows),) = given
+        if form == "dataframe_split":
+            return self._converted(from_split(rows, self._max_rows)), form
+        if isinstance(rows, dict):
+            return self._converted(from_columns(rows, self._max_rows)), form
+        return self._converted(rows) if self._keys or form == "inputs" else self._checked(rows), form
 
     def infer(self, body: bytes) -> tuple[list[Row], str | None]:
         """An Open Inference request: its rows, and its id."""
@@ -118,7 +117,8 @@ def _row(found: list[Member]) -> type:
 
 
 def _body(rows: Any) -> type:
-    forms = {"dataframe_records": rows, "instances": rows, "dataframe_split": Split, "inputs": dict[str, Any]}
-    given = [(name, kind | msgspec.UnsetType, msgspec.UNSET) for name, kind in forms.items()]
+    # MLflow's own client sends rows as inputs, too.
+    kinds = (rows, Split, rows, dict[str, Any] | list[dict[str, Any]])
+    given = [(form, kind | msgspec.UnsetType, msgspec.UNSET) for form, kind in zip(FORMS, kinds, strict=True)]
     also = [("params", Any, None), ("signature_name", Any, None)]
     return msgspec.defstruct("Body", [*given, *also], forbid_unknown_fields=True, gc=False)

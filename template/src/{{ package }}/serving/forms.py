@@ -7,6 +7,8 @@ import msgspec
 
 from .refusal import SHOWN, Refusal
 
+FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
+"""Where rows stand in requests of MLflow and TensorFlow Serving; `inputs` are columns, or rows as well."""
 OUTPUT = "prediction"
 """The output's name in Open Inference requests, responses and metadata."""
 

@@ -20,7 +20,7 @@ from .http import Gone, Headers, Receive, Scope, Send, read, reply
 from .metrics import Metrics
 from .models import Live, Models
 from .protocols import Answer, Asked, asked
-from .refusal import Refusal
+from .refusal import SHOWN, Refusal
 from .scorer import Floats, Scorer
 from .shadow import Shadow, Work
 
@@ -88,9 +88,9 @@ class Hot:
         if scope["method"] != "POST":
             raise Refusal(405, "Predictions are asked for with POST.")
         if asked.model is not None and asked.model != self._models.name:
-            raise Refusal(404, f"There is no model '{asked.model}' here, only '{self._models.name}'.")
+            raise Refusal(404, f"There is no model '{asked.model[:SHOWN]}' here, only '{self._models.name}'.")
         if self._models.live is None:
-            raise Refusal(503, "No model answers yet; promote one with: ml run promote.")
+            raise Refusal(503, self._models.missing)
         body = await read(headers, receive, self._settings.max_body_bytes)
         # After the body: a slow client takes no place in the queue, and gets the model of when its request is whole.
         live = self._models.live
@@ -115,7 +115,7 @@ class Hot:
             found = request.live.version(request.asked.version)
             if found is None:
                 loaded = " and ".join(request.live.versions)
-                said = f"Version '{request.asked.version}' is not in service, only {loaded}."
+                said = f"Version '{request.asked.version[:SHOWN]}' is not in service, only {loaded}."
                 raise Refusal(404, said)
             return found[0], await self._by(*found, request)
         scorer, role = request.live.answering(request.id)
@@ -133,19 +133,19 @@ class Hot:
         """Let a model answer. Few rows share one call with whatever else arrived in this turn of the event loop."""
         if len(request.body) > SMALL_BYTES:
             return await self._in_thread(self._whole, scorer, role, request)
-        rows, own_id = _rows(scorer, request)
+        rows, taken_over = _rows(scorer, request)
         if scorer.is_quick and len(rows) <= SMALL_ROWS:
             predictions = await self._batcher.add(scorer, role, rows, request.id)
         else:
             predictions = await self._in_thread(self._predicted, scorer, role, rows, request.id)
-        return Answer(scorer, predictions, request.id, own_id)
+        return Answer(scorer, predictions, request.id, taken_over)
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     def _whole(self, scorer: Scorer, role: str, request: Request) -> Answer:
-        rows, own_id = _rows(scorer, request)
-        return Answer(scorer, self._predicted(scorer, role, rows, request.id), request.id, own_id)
+        rows, taken_over = _rows(scorer, request)
+        return Answer(scorer, self._predicted(scorer, role, rows, request.id), request.id, taken_over)
 
     def _predicted(self, scorer: Scorer, role: str, rows: list[Row], request_id: str) -> Floats:
         scorer.complete(rows)

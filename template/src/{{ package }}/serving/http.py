@@ -30,7 +30,14 @@ class Gone(Exception):
 
 
 async def read(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The body of a request. Raises Refusal when it is too large, without keeping it, or too slow."""
+    """The body of a request. Raises Refusal when it says to be no plain JSON, is too large, without keeping it, or
+    too slow."""
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refusal(415, "The body is compressed; send it as it is.")
+    if headers.get(b"content-type", b"").lower().startswith(b"text/csv"):
+        raise Refusal(415, "The body is CSV; send JSON, or score the file with ml score.")
+    if b"inference-header-content-length" in headers:
+        raise Refusal(415, "The tensors are binary; send them as JSON.")
     declared = headers.get(b"content-length", b"").lstrip(b"0")
     is_larger = declared.isdigit() and (len(declared) > DIGITS or int(declared) > limit)
     body = None

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from ..schema import Field
 from .forms import OUTPUT
 from .models import Models
+from .refusal import SHOWN
 from .scorer import Scorer
 
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES", "timestamp": "BYTES"}
@@ -51,10 +52,9 @@ def _chosen(models: Models, name: str, version: str | None) -> Scorer | None:
 
 def _missing(models: Models, name: str, version: str | None) -> JSONResponse:
     if name == models.name and models.live is None:
-        said = "No model answers yet; promote one with: ml run promote."
-        return JSONResponse({"error": said}, 503, {"retry-after": "1"})
-    of = f" of version {version}" if version else ""
-    return JSONResponse({"error": f"There is no model '{name}'{of} in service."}, 404)
+        return JSONResponse({"error": models.missing}, 503, {"retry-after": "1"})
+    of = f" of version {version[:SHOWN]}" if version else ""
+    return JSONResponse({"error": f"There is no model '{name[:SHOWN]}'{of} in service."}, 404)
 
 
 def described(scorer: Scorer, models: Models) -> dict[str, Any]:

@@ -69,6 +69,13 @@ class Models:
         self._loaded: dict[Target, Scorer] = {}
         self._refused: dict[Target, tuple[float, float, str]] = {}
 
+    @property
+    def missing(self) -> str:
+        """Why no model answers."""
+        if self.error:
+            return "No model answers: what was promoted is refused; /health says why."
+        return "No model answers yet; promote one with: ml run promote."
+
     def turn(self) -> None:
         """Look at the pointer once. What cannot be trusted or loaded is refused, and what answered before goes on."""
         try:

@@ -12,12 +12,12 @@ from .scorer import Floats, Scorer
 
 
 class Answer(NamedTuple):
-    """own_id: the id an Open Inference request carries in its body."""
+    """taken_over: what the request says about its answer; its id in Open Inference, the answer's key elsewhere."""
 
     scorer: Scorer
     predictions: Floats
     request_id: str
-    own_id: str | None
+    taken_over: str | None
 
 
 class Protocol(NamedTuple):
@@ -45,8 +45,9 @@ def asked(path: str) -> Asked | None:
 
 def _plain(model: str, answer: Answer) -> bytes:
     predictions = msgspec.json.encode(answer.predictions.tolist())
-    about = (predictions, answer.request_id.encode(), answer.scorer.version)
-    return b'{"predictions":%b,"request_id":"%b","model_version":"%d"}' % about
+    key = answer.taken_over or "predictions"
+    about = (key.encode(), predictions, answer.request_id.encode(), answer.scorer.version)
+    return b'{"%b":%b,"request_id":"%b","model_version":"%d"}' % about
 
 
 def _open_inference(model: str, answer: Answer) -> bytes:
@@ -61,21 +62,27 @@ def _open_inference(model: str, answer: Answer) -> bytes:
         {
             "model_name": model,
             "model_version": str(answer.scorer.version),
-            "id": answer.own_id or answer.request_id,
+            "id": answer.taken_over or answer.request_id,
             "parameters": {"request_id": answer.request_id},
             "outputs": [output],
         }
     )
 
 
-def _rows(decoder: Decoder, body: bytes) -> tuple[list[Row], str | None]:
-    return decoder.invocations(body), None
+def _mlflow(decoder: Decoder, body: bytes) -> tuple[list[Row], str | None]:
+    return decoder.invocations(body)[0], None
+
+
+def _tensorflow(decoder: Decoder, body: bytes) -> tuple[list[Row], str | None]:
+    """To columns TensorFlow Serving answers with columns."""
+    rows, form = decoder.invocations(body)
+    return rows, "outputs" if form == "inputs" else None
 
 
 VERSION = r"(?:/versions/(?P<version>[^/]+))?"
 PROTOCOLS = (
-    Protocol("invocations", re.compile("/invocations"), _rows, _plain),
+    Protocol("invocations", re.compile("/invocations"), _mlflow, _plain),
     Protocol("v2", re.compile(f"/v2/models/(?P<model>[^/]+){VERSION}/infer"), Decoder.infer, _open_inference),
-    Protocol("v1", re.compile(f"/v1/models/(?P<model>[^/]+?){VERSION}:predict"), _rows, _plain),
+    Protocol("v1", re.compile(f"/v1/models/(?P<model>[^/]+?){VERSION}:predict"), _tensorflow, _plain),
 )
 """MLflow; Open Inference (KServe V2); TensorFlow Serving and KServe V1."""
