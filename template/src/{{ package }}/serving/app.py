@@ -95,7 +95,7 @@ def _rest(contract: Contract, models: Models, metrics: Metrics, store: Store) ->
     app = FastAPIOffline(title=contract.name, summary=f"Predicts {contract.target}.", version="1", redoc_url=None)
     app.include_router(health.router(models, metrics, store))
     app.include_router(metadata.router(models))
-    documents.add(app, contract)
+    documents.add(app, contract, models)
 
     @app.exception_handler(HTTPException)
     async def plainly(request: Request, error: HTTPException) -> JSONResponse:

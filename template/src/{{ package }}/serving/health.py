@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ..errors import StoreError
@@ -43,13 +43,15 @@ def router(models: Models, metrics: Metrics, store: Store) -> APIRouter:
             watched = b""
         return Response(generate_latest(registry) + watched, media_type=CONTENT_TYPE_LATEST)
 
+    none: dict[int | str, dict[str, Any]] = {503: {"description": "No model answers."}}
     for path in READY:
-        found.get(path, summary="200 when a model answers, else 503")(ready)
+        found.get(path, summary="200 when a model answers, else 503", responses=none)(ready)
     for path in ALIVE:
         found.get(path, summary="200 as long as the process runs")(alive)
     found.get("/health", summary="What answers, by which engine and why, since when; and what is wrong")(health)
     found.get("/version", summary="The champion's version")(version)
-    found.get("/metrics", summary="Prometheus metrics, the monitors' among them")(prometheus)
+    told = "Prometheus metrics, the monitors' among them"
+    found.get("/metrics", summary=told, response_class=PlainTextResponse)(prometheus)
     return found
 
 

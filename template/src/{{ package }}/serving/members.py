@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from ..contract import Column
 from ..features.encode import inputs_of
 from ..schema import Field, Schema
 
@@ -46,7 +47,7 @@ def _member(place: int, found: Field | str, schema: Schema) -> Member:
     if isinstance(found, str):
         declared = (attribute, float | None | msgspec.UnsetType, msgspec.UNSET)
         return Member(attribute, found, _key(found, place), declared, False, None)
-    known = None if found.type == "string" or not found.values else frozenset(_parsed(found))
+    known = None if found.type == "string" or not found.values else frozenset(parsed(found))
     declared = _declared(attribute, found, schema.time)
     return Member(attribute, found.name, _key(found.name, place), declared, found.type == "timestamp", known)
 
@@ -78,11 +79,13 @@ def _kind(field: Field) -> Any:
     return Literal[tuple(field.values)] if field.type == "string" and field.values else str
 
 
-def _parsed(field: Field) -> list[Any]:
+def parsed(field: Field | Column) -> list[Any]:
+    """The values it may have, of its type."""
     read: dict[str, Any] = {
         "number": float,
         "integer": int,
         "boolean": lambda text: text == "true",
+        "string": str,
         "timestamp": lambda text: datetime.fromisoformat(text).astimezone(UTC),
     }
     return [read[field.type](text) for text in field.values or []]

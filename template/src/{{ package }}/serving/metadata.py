@@ -6,16 +6,15 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from ..schema import Field
+from .documents import DATATYPES, errors
 from .forms import OUTPUT
 from .models import Models
 from .refusal import SHOWN
 from .scorer import Scorer
 
-DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES", "timestamp": "BYTES"}
-
 
 def router(models: Models) -> APIRouter:
-    found = APIRouter(tags=["metadata"])
+    found = APIRouter(tags=["metadata"], responses=errors("401", "403", "404", "503"))
 
     async def server() -> dict[str, Any]:
         return {"name": models.name, "version": "1", "extensions": []}
@@ -67,14 +66,15 @@ def described(scorer: Scorer, models: Models) -> dict[str, Any]:
         "name": models.name,
         "versions": models.live.versions if models.live else [],
         "platform": scorer.engine.name,
-        "inputs": [*(of_field(field) for field in schema.fields), *looked_up],
+        "inputs": [*(of_field(field, schema.time) for field in schema.fields), *looked_up],
         "outputs": [output | {"shape": [-1] if schema.width == 1 else [-1, schema.width]}],
     }
 
 
-def of_field(field: Field) -> dict[str, Any]:
+def of_field(field: Field, time: str | None) -> dict[str, Any]:
+    """time: the event time's name; a request without it is answered as of now."""
     limits = {"min": field.min, "max": field.max, "values": field.values}
-    about = {"type": field.type, "optional": field.nullable or not field.used}
+    about = {"type": field.type, "optional": field.nullable or not field.used or field.name == time}
     return tensor(field.name, DATATYPES[field.type], about | {k: v for k, v in limits.items() if v is not None})
 
 
