@@ -104,7 +104,8 @@ def _path(summary: str, schema: dict[str, Any], given: list[Any], answer: Any) -
 
 def _rows(key: str, row: dict[str, Any]) -> dict[str, Any]:
     rows = {"type": "array", "minItems": 1, "items": row}
-    return {"type": "object", "required": [key], "properties": {key: rows, "params": {}}, "additionalProperties": False}
+    given = {key: rows, "params": {}, "signature_name": {}}
+    return {"type": "object", "required": [key], "properties": given, "additionalProperties": False}
 
 
 def _tensors(contract: Contract) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Models:
     def missing(self) -> str:
         """Why no model answers."""
         if self.error:
-            return "No model answers: what was promoted is refused; /health says why."
+            return "No model answers; what is wrong stands in /health."
         return "No model answers yet; promote one with: ml run promote."
 
     def turn(self) -> None:

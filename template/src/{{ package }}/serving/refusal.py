@@ -54,8 +54,10 @@ def not_json(error: Exception, body: bytes | None) -> Refusal:
 
 def too_large(body: bytes) -> Refusal:
     """A body with a number that float64 does not hold."""
-    value, name, row = _first_constant(body) or ("", "A number", None)
-    return Refusal(422, f"'{name}' is {value[:SHOWN]}, which is too large for a number of 64 bits.", name, row)
+    if found := _first_constant(body):
+        value, name, row = found
+        return Refusal(422, f"'{name}' is {value[:SHOWN]}, which is too large for a number of 64 bits.", name, row)
+    return Refusal(422, "A number is too large for 64 bits.")
 
 
 def _first_constant(body: bytes) -> tuple[Constant, str, int | None] | None:
