@@ -10,6 +10,7 @@ import msgspec
 
 from .. import deployment
 from ..training import bundle
+from ..training.fingerprint import lock
 from ..training.tune import tuned
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def views(context: "Context") -> Any:
 
 
 def recipe(context: "Context") -> Any:
-    return _sources("training/model.py"), context.settings.seed, tuned(context.store, context.contract.name)
+    made_by = _sources("training"), lock(context.settings)
+    return made_by, context.settings.seed, tuned(context.store, context.contract.name)
 
 
 def judging(context: "Context") -> Any:

@@ -97,11 +97,13 @@ class SklearnEngine:
         try:
             with threads(len(numeric)):
                 return answer(self._model, frame(self._schema, numeric, categorical), self._schema)
-        except ValueError as error:
+        except Exception as error:  # whatever the author's code raises
+            from .recipe import RECIPE, sentence
+
             raise ProjectError(
-                f"The model cannot answer these rows: {str(error).splitlines()[0]} "
-                "Prepare for it in training/model.py (SimpleImputer, handle_unknown='ignore')."
-            ) from None
+                f"The model cannot answer these rows: {sentence(error)} "
+                f"Prepare for it in {RECIPE} (SimpleImputer, handle_unknown='ignore')."
+            ) from error
 
 
 def answer(model: Any, rows: "pd.DataFrame", schema: Schema) -> Floats:

@@ -12,7 +12,7 @@ from .exporter.graph import Unsupported
 from .exporter.pipeline import export
 
 TOLERANCE = 1e-6
-"""Largest difference allowed: of a probability, or of a value relative to max(1, |value|)."""
+"""Largest difference allowed, relative to the value; to 1 where it is less, or the largest where all are."""
 DISTURBED = 500
 """Validation rows that are also compared with values missing, and with unknown categories."""
 EXACT = "the ONNX graph answers as scikit-learn does on every validation row"
@@ -67,6 +67,7 @@ def _largest(expected: Floats, found: Floats) -> float:
         return 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        gap = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+        size = min(1.0, float(np.nanmax(np.abs(expected), initial=0.0))) or 1.0
+        gap = np.abs(found - expected) / np.maximum(size, np.abs(expected))
     both_missing = np.isnan(expected) & np.isnan(found)
     return float(np.where(both_missing, 0.0, np.nan_to_num(gap, nan=np.inf)).max())

@@ -18,6 +18,7 @@ from .compare import Comparison, compare
 from .engine import Floats
 from .examples import Examples
 from .metrics import baseline, codes, confusion, metrics
+from .recipe import RECIPE
 from .split import split
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def evaluate(contract: Contract, store: Store, settings: Settings, digest: str, 
         is_number = np.isfinite(answers).reshape(len(test), candidate.schema.width).all(axis=1)
         if wrong := int((~is_number).sum()):
             # Metrics that leave them out would call the rest a good model.
-            raise ProjectError(f"training/model.py: the model answers {wrong} of {len(test)} test rows with no number.")
+            raise ProjectError(f"{RECIPE}: the model answers {wrong} of {len(test)} test rows with no number.")
         guess = baseline(task, classes, every.target[parts.train], len(test))
         slices, unjudged = _slices(candidate, test, answers, guess, metric, gates.slices.min_rows)
         now = deployment.read(store, contract.name)

@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
 
 from ..errors import ProjectError
 from ..features.encode import inputs_of
 from ..schema import Schema
-from . import model as recipe
 from .engine import Floats, SklearnEngine, frame
 from .examples import Examples
 from .metrics import codes
+from .recipe import RECIPE, blamed, recipe
 from .threads import threads
 
 PROBES = 5
-RECIPE = "training/model.py"
 
 
 def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuffle_labels: bool = False) -> Any:
@@ -26,6 +27,8 @@ def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuf
     shuffle_labels: learn from targets in random order, for a candidate that has to be rejected.
     Raises ProjectError when model.py does not take the parameters, the rows, or missing and unknown values.
     """
+    # Whatever has no random_state draws from here.
+    np.random.seed(seed)
     target = train.target if schema.task == "regression" else codes(schema.classes, train.target)
     if shuffle_labels:
         target = np.random.default_rng(seed).permutation(target)
@@ -33,11 +36,8 @@ def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuf
     chosen = train.at(places)
     model = _unfitted(schema, target, seed, params)
     rows = frame(schema, _without_empty_columns(chosen.numeric), chosen.categorical)
-    try:
-        with threads(len(rows)):
-            model.fit(rows, target[places])
-    except (ValueError, TypeError) as error:
-        raise ProjectError(f"{RECIPE}: fitting on {len(train)} rows failed: {_sentence(error)}") from error
+    with blamed(f"fitting on {len(train)} rows failed"), threads(len(rows)):
+        model.fit(rows, target[places])
     _probe(model, schema, train)
     return model
 
@@ -47,14 +47,20 @@ def _unfitted(schema: Schema, target: NDArray[Any], seed: int, params: dict[str,
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="prior")
-    try:
-        made = recipe.model(schema.numeric, schema.categorical, schema.task, seed, **params)
-    except TypeError as error:
-        tuned = f" with the tuned parameters {params} (ml tune --reset forgets them)" if params else ""
-        raise ProjectError(f"{RECIPE}: the model cannot be made{tuned}: {_sentence(error)}") from error
-    if not hasattr(made, "fit"):
-        raise ProjectError(f"{RECIPE}: model() returns {type(made).__name__}, which is no scikit-learn estimator.")
+    tuned = f" with the tuned parameters {params} (ml tune --reset forgets them)" if params else ""
+    with blamed(f"the model cannot be made{tuned}"):
+        made = recipe().model(schema.numeric, schema.categorical, schema.task, seed, **params)
+    if isinstance(made, type) or not hasattr(made, "fit"):
+        raise ProjectError(f"{RECIPE}: model() returns {_named(made)}, which is no scikit-learn estimator.")
+    if schema.task == "classification" and not (hasattr(made, "predict_proba") or is_classifier(made)):
+        raise ProjectError(f"{RECIPE}: model() returns {_named(made)}, which is no classifier; the target has classes.")
     return made
+
+
+def _named(made: Any) -> str:
+    """An estimator's name; of a pipeline that of its last step."""
+    last = made.steps[-1][1] if isinstance(made, Pipeline) else made
+    return f"the class {last.__name__}" if isinstance(last, type) else type(last).__name__
 
 
 def _without_singles(target: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -91,8 +97,3 @@ def _probe(model: Any, schema: Schema, train: Examples) -> None:
                 engine.predict(*rows)
         except ProjectError as error:
             raise ProjectError(f"{RECIPE}: requests may hold {what}, and the model refuses them. {error}") from None
-
-
-def _sentence(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[0].rstrip(".") + "."

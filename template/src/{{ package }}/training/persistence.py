@@ -10,28 +10,65 @@ from typing import Any
 import numpy as np
 
 from ..errors import IntegrityError, ProjectError
+from .recipe import RECIPE, recipe, sentence
+
+
+def _of(module: str, names: str) -> list[str]:
+    return [f"{module}.{name}" for name in names.split()]
+
 
 FAMILIES = {
-    "histogram gradient boosting": ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"],
-    "trees, forests, gradient boosting": ["sklearn.tree._tree.Tree"],
-    "neural networks": [
-        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "histogram gradient boosting": [
+        "functools.partial",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.utils.validation.check_array",
     ],
+    "trees, forests, gradient boosting": ["sklearn.tree._tree.Tree"],
+    "generalized linear models": _of("sklearn._loss.loss", "HalfTweedieLoss HalfTweedieLossIdentity"),
+    "neural networks": _of("sklearn.neural_network._stochastic_optimizers", "AdamOptimizer SGDOptimizer"),
     "nearest neighbours": [
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.metrics._dist_metrics.ManhattanDistance64",
-        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+        *_of(
+            "sklearn.metrics._dist_metrics",
+            "BrayCurtisDistance64 CanberraDistance64 ChebyshevDistance64 EuclideanDistance64 HammingDistance64 "
+            "ManhattanDistance64 MinkowskiDistance64 SEuclideanDistance64",
+        ),
         "sklearn.neighbors._ball_tree.BallTree",
         "sklearn.neighbors._kd_tree.KDTree",
     ],
-    "calibration": ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"],
+    "Gaussian processes": [
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        *_of(
+            "sklearn.gaussian_process.kernels",
+            "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern PairwiseKernel Product RBF "
+            "RationalQuadratic Sum WhiteKernel",
+        ),
+    ],
+    "calibration": _of("sklearn.calibration", "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling"),
     "voting, stacking": ["sklearn.utils._bunch.Bunch"],
+    "searches, thresholds": [
+        *_of("sklearn.model_selection._search_successive_halving", "HalvingGridSearchCV HalvingRandomSearchCV"),
+        *_of("sklearn.model_selection._split", "KFold StratifiedKFold TimeSeriesSplit"),
+        *_of("sklearn.metrics._scorer", "_CurveScorer _PassthroughScorer _Scorer"),
+        *_of(
+            "sklearn.metrics._classification",
+            "accuracy_score balanced_accuracy_score brier_score_loss f1_score log_loss precision_score recall_score",
+        ),
+        *_of("sklearn.metrics._ranking", "average_precision_score roc_auc_score"),
+        *_of(
+            "sklearn.metrics._regression",
+            "mean_absolute_error mean_squared_error r2_score root_mean_squared_error",
+        ),
+        *_of("sklearn.utils._metadata_requests", "MetadataRequest MethodMetadataRequest"),
+    ],
     "preprocessing": [
+        "numpy.clip",
         "numpy.dtype",
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "scipy.interpolate._bsplines.BSpline",
         "sklearn.compose._column_transformer.make_column_selector",
-        "sklearn.feature_selection._univariate_selection.f_classif",
-        "sklearn.feature_selection._univariate_selection.f_regression",
+        *_of("sklearn.feature_selection._mutual_info", "mutual_info_classif mutual_info_regression"),
+        *_of("sklearn.feature_selection._univariate_selection", "chi2 f_classif f_regression r_regression"),
+        *_of("sklearn.impute._iterative", "IterativeImputer _ImputerTriplet"),
     ],
 }
 """Per model family the types beyond those skops trusts by itself: scikit-learn's public estimators, NumPy, Python."""
@@ -39,9 +76,7 @@ FAMILIES = {
 
 def trusted() -> list[str]:
     """Every type a bundle's model may consist of: the families above and `TRUSTED_TYPES` of training/model.py."""
-    from .model import TRUSTED_TYPES
-
-    return sorted({*itertools.chain(*FAMILIES.values()), *TRUSTED_TYPES})
+    return sorted({*itertools.chain(*FAMILIES.values()), *recipe().TRUSTED_TYPES})
 
 
 def dump(model: Any) -> bytes:
@@ -52,32 +87,40 @@ def dump(model: Any) -> bytes:
         raw = skops.io.dumps(model)
     except Exception as error:  # whatever a user's class raises while it is taken apart
         raise ProjectError(
-            f"training/model.py: the model cannot be stored: {_first_line(error)} "
+            f"{RECIPE}: the model cannot be stored: {sentence(error)} "
             "Build it of named classes and functions from importable modules."
         ) from error
-    foreign = [name for name in skops.io.get_untrusted_types(data=raw) if name not in trusted()]
+    allowed = trusted()
+    foreign = [name for name in skops.io.get_untrusted_types(data=raw) if name not in allowed]
+    if nameless := [name for name in foreign if "<" in name]:
+        raise ProjectError(
+            f"{RECIPE}: the model holds {', '.join(nameless)}, which nobody can find again; "
+            "give it a name at the top of the file, outside of functions."
+        )
     if foreign:
         raise ProjectError(
-            f"training/model.py: the model holds {', '.join(foreign)}, which a bundle may not load. "
-            "If you trust that code, add the name to TRUSTED_TYPES in training/model.py."
+            f"{RECIPE}: the model holds {', '.join(foreign)}, which a bundle may not load. "
+            f"If you trust that code, add the name to TRUSTED_TYPES in {RECIPE}."
         )
     return _normal(raw)
 
 
 def load(data: bytes) -> Any:
     """The model again. Raises IntegrityError when it holds a type outside the allow-list or is damaged."""
+    # First: skops looks at what scikit-learn has when it is imported, and model.py may switch something on there.
+    allowed = trusted()
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.loads(data, trusted=trusted())
+        return skops.io.loads(data, trusted=allowed)
     except UntrustedTypesFoundException as error:
         raise IntegrityError(
-            f"model.skops was not loaded: {_first_line(error)} "
-            "If you trust that code, add the name to TRUSTED_TYPES in training/model.py."
+            f"model.skops was not loaded: {sentence(error)} If you trust that code, add the name to TRUSTED_TYPES in "
+            f"{RECIPE}; a service that runs has to be started again then."
         ) from None
     except (zipfile.BadZipFile, KeyError, ImportError, TypeError, ValueError, AttributeError) as error:
-        raise IntegrityError(f"model.skops cannot be loaded: {_first_line(error)} Train again.") from None
+        raise IntegrityError(f"model.skops cannot be loaded: {sentence(error)} Train again.") from None
 
 
 def _normal(raw: bytes) -> bytes:
@@ -131,7 +174,3 @@ def _without_padding(name: str, data: bytes) -> bytes:
     out = io.BytesIO()
     np.save(out, clean, allow_pickle=False)
     return out.getvalue()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."

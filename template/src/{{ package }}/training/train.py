@@ -24,6 +24,7 @@ from .engine import Engine, Floats, OnnxEngine, SklearnEngine
 from .examples import Examples, examples
 from .fit import fit
 from .metrics import baseline, deciding, metrics
+from .recipe import RECIPE
 from .reference import reference
 from .split import Split, split
 
@@ -114,7 +115,7 @@ def make(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         model = fit(schema, every.at(parts.train), settings.seed, params, shuffle_labels)
-        said = list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+        said = list(dict.fromkeys(str(warning.message).partition("\n")[0] for warning in caught))
         # From here on unknown values are shown to it on purpose, and encoders warn of each.
         warnings.simplefilter("ignore")
         files, engine, reason = _stored(model, schema, every, parts)
@@ -165,7 +166,7 @@ def _stored(model: Any, schema: Schema, every: Examples, parts: Split) -> tuple[
     # Threads (n_jobs) add up in an order of their own each time: the last digits may differ.
     if not np.allclose(before, again.predict(*rows), rtol=1e-9, atol=0, equal_nan=True):
         raise ProjectError(
-            "training/model.py: the model answers differently after it was stored and loaded; "
+            f"{RECIPE}: the model answers differently after it was stored and loaded; "
             "make its whole state attributes that skops can store."
         )
     seen = [every.categorical[place] for place in parts.train]

@@ -1,5 +1,6 @@
 """Tuning: search the parameters of model.py on the validation rows, and keep the best for the next training."""
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ..features.offline import TrainingSet
     from ..registry.gates import Gates
 
+PARAMETERS = "parameters"
+"""Where a trial keeps what `space` returned."""
 Progress = Callable[[int, float], None]
 """Told after each trial: how many are done, and the best value so far."""
 
@@ -54,8 +57,8 @@ def tune(
     import optuna
 
     from ..features.offline import stored
-    from . import model as recipe
     from .answering import kind_of
+    from .recipe import RECIPE
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data = stored(store)
@@ -69,7 +72,7 @@ def tune(
 
         def objective(trial: "optuna.Trial") -> float:
             try:
-                return _value(data, settings.seed, recipe.space(trial), metric)
+                return _value(data, settings.seed, _suggested(trial), metric)
             except ProjectError as error:
                 failures.append(str(error))
                 raise
@@ -84,9 +87,7 @@ def tune(
         if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
             if not failures:
                 raise ProjectError("No trial ended in the time given; give --timeout more seconds.")
-            raise ProjectError(
-                f"Every trial failed; look at `space` of training/model.py. The last one: {failures[-1]}"
-            )
+            raise ProjectError(f"Every trial failed; look at `space` of {RECIPE}. The last one: {failures[-1]}")
         return _best(study, metric, default)
 
 
@@ -104,6 +105,20 @@ def tuned(store: Store, model: str) -> dict[str, Any]:
 def reset(contract: Contract, store: Store) -> None:
     """Forget the tuned parameters: the next training uses the defaults of model.py. The study stays."""
     store.delete(_key(contract.name))
+
+
+def _suggested(trial: "optuna.Trial") -> dict[str, Any]:
+    """What `space` returns, as it will come back from the store: parameters may be made of what it asked the trial for,
+    or stand beside it."""
+    from .recipe import RECIPE, blamed, recipe
+
+    with blamed("space() failed"):
+        returned = recipe().space(trial)
+        if not isinstance(returned, dict):
+            raise ProjectError(f"{RECIPE}: space() returns {type(returned).__name__}, where a dictionary is needed.")
+        chosen: dict[str, Any] = json.loads(json.dumps(returned))
+    trial.set_user_attr(PARAMETERS, chosen)
+    return chosen
 
 
 def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str) -> float:
@@ -151,12 +166,12 @@ def _study(contract: Contract, settings: Settings, data: "TrainingSet", metric: 
     import optuna
     import sqlalchemy
 
-    from . import model as recipe
     from .bundle import sha256
     from .metrics import better
+    from .recipe import recipe
 
     settings.home.mkdir(parents=True, exist_ok=True)
-    source = sha256(Path(recipe.__file__).read_bytes())[:8]
+    source = sha256(Path(str(recipe().__file__)).read_bytes())[:8]
     versions = sha256(msgspec.json.encode(data.versions, order="sorted"))[:8]
     place = f"sqlite:///{(settings.home / 'tuning.db').resolve()}"
     study = optuna.create_study(
@@ -180,7 +195,7 @@ def _best(study: "optuna.Study", metric: str, default: float) -> Tuned:
     value = math.nan if best is None or best.value is None else best.value
     if best is None or not sign * value < sign * default:
         return Tuned(metric, default, {}, default, len(study.trials))
-    return Tuned(metric, value, best.params, default, len(study.trials))
+    return Tuned(metric, value, best.user_attrs.get(PARAMETERS, best.params), default, len(study.trials))
 
 
 def _keep(store: Store, model: str, best: Tuned) -> None:

@@ -15,6 +15,12 @@ class Unsupported(Exception):
     """The model has no exact ONNX form here; the message says what stands in the way."""
 
 
+def of_scikit_learn(part: Any) -> None:
+    """Raise Unsupported unless a part of a model is of a class of scikit-learn's: a subclass may answer otherwise."""
+    if not type(part).__module__.startswith("sklearn."):
+        raise Unsupported(f"{type(part).__name__} has no exact ONNX form")
+
+
 class Graph:
     """Inputs "numeric" double [N, k] and "categorical" int64 [N, c], each left out when it has no columns."""
 

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from ...schema import Schema
 from . import constants, forests, linear, neural
-from .graph import Graph, Unsupported
+from .graph import Graph, Unsupported, of_scikit_learn
 from .matrix import Matrix, Numbers, has_text, without_needless
 from .preprocessing import strings, transform
 
@@ -32,6 +32,8 @@ def export(model: Any, schema: Schema, values: list[list[str]]) -> bytes:
     """
     graph = Graph(len(schema.numeric), len(schema.categorical))
     steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    for part in (model, steps[-1]):
+        of_scikit_learn(part)
     answer = constants.constant(graph, steps[-1], rows="numeric" if schema.numeric else "categorical")
     kept: list[list[str]] = [[] for _ in schema.categorical]
     if answer is None:

@@ -10,7 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from .graph import Graph, Unsupported
+from .graph import Graph, Unsupported, of_scikit_learn
 from .matrix import UNKNOWN, Coded, Matrix, Numbers, part, select, width
 
 Step = tuple[str, NDArray[np.float64]]
@@ -22,6 +22,7 @@ def transform(graph: Graph, transformer: Any, matrix: Matrix) -> Matrix:
     """The matrix after a fitted transformer. Raises Unsupported naming one without an exact form."""
     if transformer is None or isinstance(transformer, str):
         return [] if transformer == "drop" else matrix
+    of_scikit_learn(transformer)
     if isinstance(transformer, Pipeline):
         for _, step in transformer.steps:
             matrix = transform(graph, step, matrix)
