@@ -1,16 +1,25 @@
 """The model as a skops file: loaded by an allow-list, never unpickled, and the same bytes for the same model."""
 
+import inspect
 import io
 import itertools
 import json
 import zipfile
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ..errors import IntegrityError, ProjectError
+from .bundle import sha256
 from .recipe import RECIPE, recipe, sentence
+
+OWN = f"{__name__.partition('.')[0]}."
+"""How the names of the project's own classes and functions begin."""
+CODE = "code.json"
+"""Where the archive says what their text was."""
 
 
 def _of(module: str, names: str) -> list[str]:
@@ -76,7 +85,11 @@ FAMILIES = {
 
 def trusted() -> list[str]:
     """Every type a bundle's model may consist of: the families above and `TRUSTED_TYPES` of training/model.py."""
-    return sorted({*itertools.chain(*FAMILIES.values()), *recipe().TRUSTED_TYPES})
+    names = recipe().TRUSTED_TYPES
+    for name in names:
+        # Now, as it was just imported: a process that goes on does not see what is edited later.
+        _source(name)
+    return sorted({*itertools.chain(*FAMILIES.values()), *names})
 
 
 def dump(model: Any) -> bytes:
@@ -102,17 +115,20 @@ def dump(model: Any) -> bytes:
             f"{RECIPE}: the model holds {', '.join(foreign)}, which a bundle may not load. "
             f"If you trust that code, add the name to TRUSTED_TYPES in {RECIPE}."
         )
-    return _normal(raw)
+    own = [name for name in skops.io.get_untrusted_types(data=raw) if name.startswith(OWN)]
+    return _normal(raw, {name: _source(name) for name in own})
 
 
 def load(data: bytes) -> Any:
-    """The model again. Raises IntegrityError when it holds a type outside the allow-list or is damaged."""
+    """The model again. Raises IntegrityError when it holds a type outside the allow-list, was made with other code than
+    this process has, or is damaged."""
     # First: skops looks at what scikit-learn has when it is imported, and model.py may switch something on there.
     allowed = trusted()
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
+        _must_be_of_this_code(data, allowed)
         return skops.io.loads(data, trusted=allowed)
     except UntrustedTypesFoundException as error:
         raise IntegrityError(
@@ -123,8 +139,33 @@ def load(data: bytes) -> Any:
         raise IntegrityError(f"model.skops cannot be loaded: {sentence(error)} Train again.") from None
 
 
-def _normal(raw: bytes) -> bytes:
-    """The same archive without what differs from process to process: clocks, memory addresses, unused bytes."""
+def _must_be_of_this_code(data: bytes, allowed: list[str]) -> None:
+    """Skops stores what a class holds, not what it does: with another text of it the same model answers otherwise."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    made_with = json.loads(archive.read(CODE)) if CODE in archive.namelist() else {}
+    for name, source in made_with.items():
+        if name in allowed and _source(name) != source:
+            raise IntegrityError(
+                f"model.skops was made with another {name} than is here; check out the commit it was trained from, or "
+                "start the service again if the code has changed since it was started."
+            )
+
+
+@cache
+def _source(name: str) -> str:
+    """sha256 of the text of a class or function of the project's own; "" where there is none."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return sha256(inspect.getsource(getattr(import_module(module), attribute)).encode())
+    except (ImportError, AttributeError, OSError, TypeError):
+        return ""
+
+
+def _normal(raw: bytes, own: dict[str, str]) -> bytes:
+    """The same archive without what differs from process to process: clocks, memory addresses, unused bytes.
+
+    own: what `_source` says of the project's own classes and functions in it.
+    """
     archive = zipfile.ZipFile(io.BytesIO(raw))
     schema = json.loads(archive.read("schema.json"))
     files: dict[str, str] = {}
@@ -143,6 +184,8 @@ def _normal(raw: bytes) -> bytes:
         for old, new in files.items():
             target.writestr(_entry(new), _without_padding(old, archive.read(old)))
         target.writestr(_entry("schema.json"), json.dumps(schema))
+        if own:
+            target.writestr(_entry(CODE), json.dumps(own, sort_keys=True))
     return out.getvalue()
 
 

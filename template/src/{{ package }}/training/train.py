@@ -20,11 +20,11 @@ from ..settings import Settings
 from ..store import Store
 from . import bundle, equivalence, fingerprint, persistence, tracking
 from .bundle import Manifest, Record
-from .engine import Engine, Floats, OnnxEngine, SklearnEngine
+from .engine import Engine, Floats, OnnxEngine, SklearnEngine, frame
 from .examples import Examples, examples
 from .fit import fit
-from .metrics import baseline, deciding, metrics
-from .recipe import RECIPE
+from .metrics import answered, baseline, deciding, metrics
+from .recipe import RECIPE, blamed
 from .reference import reference
 from .split import Split, split
 
@@ -126,6 +126,7 @@ def make(
     validation, answers = every.at(parts.validation), predictions[parts.validation]
     constant = baseline(schema.task, schema.classes, every.target[parts.train], len(validation))
     measured = metrics(schema.task, schema.classes, validation.target, answers)
+    said += _decided_otherwise(model, schema, validation, answers)
     return Made(
         files | {"schema.json": msgspec.json.encode(schema), "reference.json": msgspec.json.encode(histograms)},
         _manifest(contract, data, settings, parts, repr(model), engine.name, reason, measured),
@@ -142,6 +143,20 @@ def publish(made: Made, store: Store, run_id: str) -> Manifest:
         folder = Path(work) / "bundle"
         bundle.write(folder, msgspec.structs.replace(made.manifest, record=record), made.files)
         return bundle.publish(store, folder)
+
+
+def _decided_otherwise(model: Any, schema: Schema, rows: Examples, answers: Floats) -> list[str]:
+    """What to know of a model with a threshold of its own: what is served, and measured, are its probabilities."""
+    has_both = hasattr(model, "predict_proba") and hasattr(model, "predict")
+    if schema.task == "regression" or not has_both or not len(rows):
+        return []
+    with blamed("predict failed"):
+        own = np.asarray(model.predict(frame(schema, rows.numeric, rows.categorical)), dtype=np.int64)
+    differ = int((own != answered(answers)).sum())
+    # Fewer are ties.
+    if differ <= len(rows) / 100:
+        return []
+    return [f"model.predict decides otherwise on {differ:,} of {len(rows):,} validation rows; probabilities are served"]
 
 
 def by_slice(schema: Schema, rows: Examples, predictions: Floats) -> dict[str, dict[str, float]]:
