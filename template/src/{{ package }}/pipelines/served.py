@@ -24,6 +24,14 @@ def version_at(client: httpx.Client, wanted: int, patience: float) -> Any:
         time.sleep(0.2)
 
 
+def trouble(client: httpx.Client) -> str:
+    """What the service says is wrong with it; empty where it says nothing."""
+    try:
+        return str(client.get("/health").json()["error"] or "")
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def followed(context: Context, patience: float = 10) -> str:
     """One sentence: does ML_SERVING_URL answer with the champion? Waits for a service that is there to switch; empty
     where no address is set or nothing is promoted."""

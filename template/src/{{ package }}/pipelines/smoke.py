@@ -15,7 +15,7 @@ from ..errors import ProjectError, Refused
 from ..serving.capture import TRIAL
 from ..settings import Settings
 from .replay import requests
-from .served import version_at
+from .served import trouble, version_at
 from .steps import Context
 
 ROWS = 50
@@ -89,9 +89,8 @@ def _ready(client: httpx.Client, context: Context, patience: float) -> int:
     shown = hidden(str(client.base_url))
     if isinstance(found, httpx.TransportError):
         raise ProjectError(f"ML_SERVING_URL={shown}: nothing answers there in {patience:.0f} s ({found}).")
-    raise Refused(
-        f"{shown} does not answer with version {moved.champion.version} in {patience:.0f} s; it says {found}."
-    )
+    said = f"{shown} does not answer with version {moved.champion.version} in {patience:.0f} s; it says {found}."
+    raise Refused(f"{said} {trouble(client)}".strip())
 
 
 def _post(client: httpx.Client, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

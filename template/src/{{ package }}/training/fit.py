@@ -36,7 +36,7 @@ def fit(schema: Schema, train: Examples, seed: int, params: dict[str, Any], shuf
     chosen = train.at(places)
     model = _unfitted(schema, target, seed, params)
     rows = frame(schema, _without_empty_columns(chosen.numeric), chosen.categorical)
-    with blamed(f"fitting on {len(train)} rows failed"), threads(len(rows)):
+    with blamed(f"fitting on {len(train)} rows{_tuned(params)} failed"), threads(len(rows)):
         model.fit(rows, target[places])
     _probe(model, schema, train)
     return model
@@ -47,14 +47,17 @@ def _unfitted(schema: Schema, target: NDArray[Any], seed: int, params: dict[str,
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier(strategy="prior")
-    tuned = f" with the tuned parameters {params} (ml tune --reset forgets them)" if params else ""
-    with blamed(f"the model cannot be made{tuned}"):
+    with blamed(f"the model cannot be made{_tuned(params)}"):
         made = recipe().model(schema.numeric, schema.categorical, schema.task, seed, **params)
     if isinstance(made, type) or not hasattr(made, "fit"):
         raise ProjectError(f"{RECIPE}: model() returns {_named(made)}, which is no scikit-learn estimator.")
     if schema.task == "classification" and not (hasattr(made, "predict_proba") or is_classifier(made)):
         raise ProjectError(f"{RECIPE}: model() returns {_named(made)}, which is no classifier; the target has classes.")
     return made
+
+
+def _tuned(params: dict[str, Any]) -> str:
+    return f" with the tuned parameters {params} (ml tune --reset forgets them)" if params else ""
 
 
 def _named(made: Any) -> str:
@@ -87,6 +90,7 @@ def _probe(model: Any, schema: Schema, train: Examples) -> None:
         for row in train.categorical[:PROBES]
     ]
     engine = SklearnEngine(model, schema)
+    engine.predict(train.numeric[:PROBES], train.categorical[:PROBES])
     for what, rows in (
         ("missing numbers", (numeric, train.categorical[:PROBES])),
         ("categories it has not seen", (train.numeric[:PROBES], strange)),
