@@ -117,7 +117,7 @@ def answer(model: Any, rows: "pd.DataFrame", schema: Schema) -> Floats:
     if hasattr(model, "predict_proba"):
         everything[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(rows)
     else:
-        everything[np.arange(len(rows)), np.asarray(model.predict(rows), dtype=np.int64)] = 1.0
+        everything[np.arange(len(rows)), np.asarray(model.predict(rows), dtype=np.int64).reshape(len(rows))] = 1.0
     return np.ascontiguousarray(everything[:, 1]) if schema.width == 1 else everything
 
 

@@ -90,8 +90,8 @@ def _probe(model: Any, schema: Schema, train: Examples) -> None:
         for row in train.categorical[:PROBES]
     ]
     engine = SklearnEngine(model, schema)
-    engine.predict(train.numeric[:PROBES], train.categorical[:PROBES])
     for what, rows in (
+        ("values like those it has seen", (train.numeric[:PROBES], train.categorical[:PROBES])),
         ("missing numbers", (numeric, train.categorical[:PROBES])),
         ("categories it has not seen", (train.numeric[:PROBES], strange)),
     ):

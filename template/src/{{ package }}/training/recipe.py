@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 from ..errors import ProjectError, first_line
@@ -23,11 +24,16 @@ def recipe() -> ModuleType:
 
 
 @contextmanager
-def blamed(what: str) -> Iterator[None]:
-    """Turn whatever the author's code raises into a ProjectError that says `what` failed, where and why."""
+def blamed(what: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn whatever the author's code raises into a ProjectError that says `what` failed, where and why.
+
+    passing: what is not the author's to mend.
+    """
     try:
         yield
     except ProjectError:
+        raise
+    except passing:
         raise
     except Exception as error:
         raise ProjectError(f"{RECIPE}{_place(error)}: {what}: {sentence(error)}") from error
@@ -35,14 +41,16 @@ def blamed(what: str) -> Iterator[None]:
 
 def sentence(error: Exception) -> str:
     """What an error says, with its kind where that tells more."""
-    told, kind = error.msg if isinstance(error, SyntaxError) else first_line(error), type(error).__name__
+    told, kind = first_line(error), type(error).__name__
     if not told:
         return f"{kind}."
     return f"{told}." if isinstance(error, ValueError | TypeError | ImportError) else f"{kind}: {told}."
 
 
 def _place(error: Exception) -> str:
+    """Of model.py: where it cannot be read, or what it was doing last."""
+    at = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
-        return f" line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith("model.py")]
+        at.append((str(error.filename), error.lineno))
+    lines = [line for name, line in at if Path(name).name == Path(RECIPE).name]
     return f" line {lines[-1]}" if lines else ""

@@ -152,7 +152,7 @@ def _decided_otherwise(model: Any, schema: Schema, rows: Examples, answers: Floa
         return []
     with blamed("predict failed"):
         own = np.asarray(model.predict(frame(schema, rows.numeric, rows.categorical)), dtype=np.int64)
-    differ = int((own != answered(answers)).sum())
+    differ = int((own.reshape(len(rows)) != answered(answers)).sum())
     # Fewer are ties.
     if differ <= len(rows) / 100:
         return []

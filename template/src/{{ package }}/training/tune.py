@@ -110,9 +110,12 @@ def reset(contract: Contract, store: Store) -> None:
 def _suggested(trial: "optuna.Trial") -> dict[str, Any]:
     """What `space` returns, as it will come back from the store: parameters may be made of what it asked the trial for,
     or stand beside it."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
     from .recipe import RECIPE, blamed, recipe
 
-    with blamed("space() failed"):
+    with blamed("space() failed", passing=(StorageInternalError, SQLAlchemyError)):
         returned = recipe().space(trial)
         if not isinstance(returned, dict):
             raise ProjectError(f"{RECIPE}: space() returns {type(returned).__name__}, where a dictionary is needed.")
