@@ -97,6 +97,7 @@ def dump(model: Any) -> bytes:
     import skops.io
 
     try:
+        _stop_clocks(model)
         raw = skops.io.dumps(model)
     except Exception as error:  # whatever a user's class raises while it is taken apart
         raise ProjectError(
@@ -137,6 +138,19 @@ def load(data: bytes) -> Any:
         ) from None
     except (zipfile.BadZipFile, KeyError, ImportError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(f"model.skops cannot be loaded: {sentence(error)} Train again.") from None
+
+
+def _stop_clocks(model: Any) -> None:
+    """A search keeps how long each fit took."""
+    from sklearn.model_selection._search import BaseSearchCV
+    from sklearn.pipeline import Pipeline
+
+    for part in (model, *(step for _, step in model.steps)) if isinstance(model, Pipeline) else (model,):
+        if isinstance(part, BaseSearchCV):
+            part.refit_time_ = 0.0
+            for name in part.cv_results_:
+                if name.endswith("_time"):
+                    part.cv_results_[name][:] = 0
 
 
 def _must_be_of_this_code(data: bytes, allowed: list[str]) -> None:
