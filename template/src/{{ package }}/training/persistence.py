@@ -86,7 +86,7 @@ FAMILIES = {
 def trusted() -> list[str]:
     """Every type a bundle's model may consist of: the families above and `TRUSTED_TYPES` of training/model.py."""
     names = recipe().TRUSTED_TYPES
-    for name in names:
+    for name in filter(_is_own, names):
         # Now, as it was just imported: a process that goes on does not see what is edited later.
         _source(name)
     return sorted({*itertools.chain(*FAMILIES.values()), *names})
@@ -116,7 +116,7 @@ def dump(model: Any) -> bytes:
             f"{RECIPE}: the model holds {', '.join(foreign)}, which a bundle may not load. "
             f"If you trust that code, add the name to TRUSTED_TYPES in {RECIPE}."
         )
-    own = [name for name in skops.io.get_untrusted_types(data=raw) if name.startswith(OWN)]
+    own = filter(_is_own, skops.io.get_untrusted_types(data=raw))
     return _normal(raw, {name: _source(name) for name in own})
 
 
@@ -163,6 +163,10 @@ def _must_be_of_this_code(data: bytes, allowed: list[str]) -> None:
                 f"model.skops was made with another {name} than is here; check out the commit it was trained from, or "
                 "start the service again if the code has changed since it was started."
             )
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(OWN)
 
 
 @cache
