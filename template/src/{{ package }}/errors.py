@@ -31,7 +31,7 @@ class Refused(ProjectError):
     exit_code = 3
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What a library says, for a sentence to go on with."""
     return str(error).strip().split("\n", 1)[0].rstrip(".")
 

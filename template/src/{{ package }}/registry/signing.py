@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from ..errors import IntegrityError, ProjectError
+from ..errors import IntegrityError, ProjectError, first_line
 from ..training.bundle import SIGNATURE
 
 if TYPE_CHECKING:
@@ -126,5 +126,5 @@ def _place(path: Path, data: bytes, mode: int) -> None:
 
 def _unusable(key: Path, error: Exception) -> ProjectError:
     # The library's messages speak of formats only; the key itself is never in them.
-    reason = str(error).splitlines()[0].strip(" .")
+    reason = first_line(error)
     return ProjectError(f"{key} is not a usable EC key in PEM form: {reason}.")

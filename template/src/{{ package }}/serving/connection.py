@@ -14,6 +14,8 @@ OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 """Java's client offers HTTP/2 with every request; the parser would take what follows, the body, for HTTP/2."""
 DEAF = b"\r\nxpgrade:"
 """As long as an offer: a body that holds one must not reach beyond its length, into the next request."""
+SEAM = len(DEAF) - 1
+"""Bytes of an offer that may have come before the rest of it."""
 
 
 class Connection(HttpToolsProtocol):
@@ -37,7 +39,7 @@ class Connection(HttpToolsProtocol):
         if self._head is not None:
             self._head += len(data)
             data = _without_rest(self._seen, data)
-        self._seen = (self._seen + data)[1 - len(DEAF) :]
+        self._seen = (self._seen + data[-SEAM:])[-SEAM:]
         super().data_received(data)
         if self._head is not None and self._head > HEAD and not self.transport.is_closing():
             self.send_400_response(f"The headers are larger than {HEAD} bytes.")

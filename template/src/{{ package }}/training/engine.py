@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import IntegrityError, ProjectError
+from ..errors import IntegrityError, ProjectError, first_line
 from ..schema import Schema
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class OnnxEngine:
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except (failed.Fail, failed.InvalidGraph, failed.InvalidProtobuf, failed.NotImplemented) as error:
-            raise IntegrityError(f"model.onnx cannot be loaded: {str(error).splitlines()[0]}. Train again.") from None
+            raise IntegrityError(f"model.onnx cannot be loaded: {first_line(error)}. Train again.") from None
         listed = json.loads(self._session.get_modelmeta().custom_metadata_map["vocabulary"])
         self.vocabulary: list[dict[str, int]] = [
             {value: code for code, value in enumerate(listed[column])} for column in schema.categorical

@@ -104,8 +104,8 @@ def dump(model: Any) -> bytes:
             f"{RECIPE}: the model cannot be stored: {sentence(error)} "
             "Build it of named classes and functions from importable modules."
         ) from error
-    allowed = trusted()
-    foreign = [name for name in skops.io.get_untrusted_types(data=raw) if name not in allowed]
+    allowed, held = trusted(), skops.io.get_untrusted_types(data=raw)
+    foreign = [name for name in held if name not in allowed]
     if nameless := [name for name in foreign if "<" in name]:
         raise ProjectError(
             f"{RECIPE}: the model holds {', '.join(nameless)}, which nobody can find again; "
@@ -116,8 +116,7 @@ def dump(model: Any) -> bytes:
             f"{RECIPE}: the model holds {', '.join(foreign)}, which a bundle may not load. "
             f"If you trust that code, add the name to TRUSTED_TYPES in {RECIPE}."
         )
-    own = filter(_is_own, skops.io.get_untrusted_types(data=raw))
-    return _normal(raw, {name: _source(name) for name in own})
+    return _normal(raw, {name: _source(name) for name in filter(_is_own, held)})
 
 
 def load(data: bytes) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from ..address import hidden
-from ..errors import StoreError
+from ..errors import StoreError, first_line
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _connects(address: str) -> None:
     try:
         sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool, connect_args=patience).connect().close()
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        reason = str(error).splitlines()[0].strip(" .")
+        reason = first_line(error)
         raise StoreError(
             f"ML_TRACKING_URI={hidden(address)}: no tracking database answers there ({hidden(reason, address)}). "
             "Start it, or correct ML_TRACKING_URI."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..contract import Contract
-from ..errors import ProjectError, StoreError
+from ..errors import ProjectError, StoreError, first_line
 from ..settings import Settings
 from ..store import Store
 
@@ -158,7 +158,7 @@ def _kept(database: Path) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0].strip(" .")
+        reason = first_line(error.__cause__ or error)
         raise StoreError(
             f"{database} cannot be used: {reason}. Give it access and space; if it is damaged, delete it: the search "
             "begins anew."
