@@ -60,7 +60,7 @@ def test_two_pods_answer_as_the_job_that_scores_wrote_down(service: Lab) -> None
 def test_nobody_is_answered_without_a_key(service: Lab) -> None:
     with service.load(0) as load:
         load.key = "wrong"
-        assert load.ask([service.row]).status == 403
+        assert load.ask([service.row]).status == 401
 
 
 def test_a_second_up_changes_nothing(service: Lab) -> None:

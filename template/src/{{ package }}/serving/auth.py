@@ -88,14 +88,13 @@ class Guard:
             # Not the first match: how long it takes must not tell which key, or whether one, was close.
             found |= hmac.compare_digest(known, given)
         if not found:
-            raise Refusal(403, "This API key is not known; it may have been revoked.")
+            raise Refusal(401, "This API key is not known; it may have been revoked.")
 
 
 def _key(headers: Headers) -> bytes:
     given = headers.get(b"authorization", b"")
-    if given[:7].lower() == b"bearer ":
-        return given[7:].strip()
-    return headers.get(b"x-api-key", b"").strip()
+    token = given[7:].strip() if given[:7].lower() == b"bearer " else b""
+    return token or headers.get(b"x-api-key", b"").strip()
 
 
 def _hash(key: bytes) -> str:

@@ -26,8 +26,7 @@ ERROR = {
 }
 ERRORS = {
     "400": "The body is not JSON.",
-    "401": "No API key, where one is asked for.",
-    "403": "The API key is not known.",
+    "401": "No API key, where one is asked for, or one that is not known.",
     "404": "No such model or version.",
     "408": "The body did not come in time.",
     "413": "The body is too large, or holds too many rows.",

@@ -14,7 +14,7 @@ from .scorer import Scorer
 
 
 def router(models: Models) -> APIRouter:
-    found = APIRouter(tags=["metadata"], responses=errors("401", "403", "404", "503"))
+    found = APIRouter(tags=["metadata"], responses=errors("401", "404", "503"))
 
     async def server() -> dict[str, Any]:
         return {"name": models.name, "version": "1", "extensions": []}
