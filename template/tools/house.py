@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-SHARED = {"address", "errors", "settings", "contract", "store", "tables", "schema", "deployment", "roles"}
+SHARED = {"address", "errors", "settings", "contract", "store", "tables", "schema", "deployment", "roles", "yaml_file"}
 STATIONS = ["data", "features", "training", "registry", "serving", "monitoring", "pipelines", "commands", "cli"]
 
 

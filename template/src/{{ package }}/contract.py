@@ -4,14 +4,15 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
 import yaml
 
+from . import yaml_file
 from .address import hidden
-from .errors import ContractError, not_yaml
+from .errors import ContractError
 
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
 Task = Literal["classification", "regression"]
@@ -107,19 +108,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 def load(path: Path) -> Contract:
     """Read and check a contract. Raises ContractError naming the key that is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
-        raise ContractError(f"{path} is missing; write one with: ml data init FILE --target COLUMN.") from None
-    except UnicodeDecodeError as error:
-        raise ContractError(f"{path} is not UTF-8: {error.reason}. Save it as UTF-8.") from None
-    try:
-        document = yaml.safe_load(text)
-        contract = msgspec.convert(document, Contract)
-    except msgspec.ValidationError as error:
-        raise ContractError(f"{path}: {_sentence(error, document)}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ContractError(not_yaml(path, error)) from None
+    contract = yaml_file.read(path, Contract, "write one with: ml data init FILE --target COLUMN", ContractError)
     check(contract, str(path))
     return contract
 
@@ -189,27 +178,6 @@ def dump(contract: Contract) -> str:
     return yaml.safe_dump(
         msgspec.to_builtins(contract), sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
     )
-
-
-def _sentence(error: Exception, document: Any) -> str:
-    message, _, path = str(error).partition(" - at `$.")
-    if "[...]" in path:  # msgspec's way to write a name that the contract was free to choose
-        source = _refused(document["sources"], Source)
-        path = path.replace("[...]", f".{source}", 1)
-        if "[...]" in path:
-            path = path.replace("[...]", f".{_refused(document['sources'][source]['columns'], Column)}")
-    return f"{path.rstrip('`')}: {message}" if path else message
-
-
-def _refused(entries: dict[str, Any], kind: type) -> str:
-    def fails(entry: object) -> bool:
-        try:
-            msgspec.convert(entry, kind)
-        except msgspec.ValidationError:
-            return True
-        return False
-
-    return next(name for name, entry in entries.items() if fails(entry))
 
 
 def _dotenv() -> dict[str, str]:

@@ -1,7 +1,5 @@
 """What can go wrong that is not a bug. The command line prints the sentence and exits with the code."""
 
-from pathlib import Path
-
 
 class ProjectError(Exception):
     """Bad input or a failing surrounding. The message names the file, key, row or field and what to do."""
@@ -34,11 +32,3 @@ class Refused(ProjectError):
 def first_line(error: BaseException) -> str:
     """What a library says, for a sentence to go on with."""
     return str(error).strip().split("\n", 1)[0].rstrip(".")
-
-
-def not_yaml(path: Path, error: Exception) -> str:
-    """The sentence about a file that YAML does not take. A date that no calendar has is a ValueError."""
-    mark = getattr(error, "problem_mark", None)
-    where = f" line {mark.line + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{path}{where}: not YAML: {problem}."

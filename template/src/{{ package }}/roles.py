@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import msgspec
-import yaml
 
-from .errors import ProjectError, not_yaml
+from . import yaml_file
+from .errors import ProjectError
 
 ROLES = (
     "business_stakeholder",
@@ -44,16 +44,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(path: Path) -> dict[str, Role]:
     """The seven roles. Raises ProjectError naming the key that is wrong."""
-    try:
-        roles = msgspec.convert(yaml.safe_load(path.read_text("utf-8")), _File).roles
-    except OSError:
-        raise ProjectError(f"{path} is missing; take it from the template again.") from None
-    except msgspec.ValidationError as error:
-        raise ProjectError(f"{path}: {str(error).replace('`', '')}.") from None
-    except UnicodeDecodeError as error:
-        raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ProjectError(not_yaml(path, error)) from None
+    roles = yaml_file.read(path, _File, "take it from the template again").roles
     _check(path, roles)
     return roles
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-import yaml
 
-from ..errors import ProjectError, not_yaml
+from .. import yaml_file
+from ..errors import ProjectError
 from ..training.bootstrap import WEIGHTED
 from ..training.metrics import better, metrics
 
@@ -75,19 +75,7 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(path: Path) -> Gates:
     """Read and check the limits. Raises ProjectError naming the key that is wrong."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise ProjectError(f"{path} is missing; restore it from git, or point ML_GATES to it.") from None
-    except UnicodeDecodeError as error:
-        raise ProjectError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ProjectError(not_yaml(path, error)) from None
-    try:
-        gates = msgspec.convert(content or {}, Gates)
-    except msgspec.ValidationError as error:
-        message, _, key = str(error).partition(" - at `$.")
-        raise ProjectError(f"{path}: {key.rstrip('`')}: {message}." if key else f"{path}: {message}.") from None
+    gates = yaml_file.read(path, Gates, "restore it from git, or point ML_GATES to it")
     _check(gates, path)
     return gates
 
