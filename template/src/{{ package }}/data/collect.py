@@ -6,13 +6,13 @@ import msgspec
 
 from .. import tables
 from ..address import hidden
-from ..contract import Column, ColumnType, Contract, Source
+from ..contract import Column, Contract, Source
 from ..errors import ContractError
 from ..store import Store
-from . import quarantine
+from . import parse, quarantine
 from .feedback import Labelled, labelled
-from .rows import identified, identities
-from .sources import normalised, read
+from .rows import identified
+from .sources import load, normalised, read, written
 from .validate import check_rows
 
 if TYPE_CHECKING:
@@ -33,6 +33,22 @@ class SourceCollected(msgspec.Struct, frozen=True):
     labelled: int = 0
     withdrawn: int = 0
     kept: int = 0
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """What decides how a source's cells are written: their types, words that are values, and the decimal comma."""
+
+    columns: dict[str, Column]
+    decimal: str
+
+    @classmethod
+    def of(cls, source: Source) -> "_Reading":
+        values = parse.words(source.columns)
+        columns = {
+            name: Column(type=spec.type, values=sorted(values.get(name, ())) or None)
+            for name, spec in source.columns.items()
+        }
+        return cls(columns, source.decimal)
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -70,6 +86,8 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     fed_back = tables.append_new(store, table, served.rows, "_row", number="_seq")
     repeated = pc.sum(pc.match_substring(rows["_row"], ".")).as_py() or 0
     kept = tables.rows(store, table) - len(current)
+    if kept:
+        _reorder(contract, store, name, current)
     return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn, kept)
 
 
@@ -81,24 +99,53 @@ def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    key, table = f"collected/{name}.json", f"raw_{name}"
-    shape = {column: spec.type for column, spec in source.columns.items()}
+    key, table = f"reading/{name}.json", f"raw_{name}"
+    now = _Reading.of(source)
     advice = "Delete it and run ml run collect; rows that the source no longer holds keep the types they have."
-    before = store.load(key, dict[str, ColumnType], advice) or {}
-    if before == shape:
+    before = store.load(key, _Reading, advice)
+    if before == now:
         return
     version = tables.version(store, table)
     if before and version is not None:
-        held = tables.read(store, table, version).sort_by("_seq").drop_columns(["_row", "_seq"])
-        # Both sides as the old contract wrote them: `no` was false as boolean, and stays `no` as text.
-        shared = {
-            column: Column(type=before[column]) for column in held.column_names if column in before.keys() & shape
-        }
-        old, now = (identities(normalised(side, shared)) for side in (held, rows))
-        kept = identified(normalised(held.filter(pc.invert(pc.is_in(old, value_set=now))), source.columns))
-        tables.swap(store, table, version, tables.numbered(pa.concat_tables([kept, rows]), "_seq", 0))
+        held = tables.read(store, table, version).sort_by("_seq")
+        # Read as before, what the source still holds is found in the table again, cell for cell.
+        loaded = load(msgspec.structs.replace(source, columns=before.columns, decimal=before.decimal), name).rows
+        both = set(loaded.column_names) & set(held.column_names)
+        shared = {column: spec for column, spec in before.columns.items() if column in both}
+        again, known = (identified(side)["_row"] for side in (written(loaded, shared), held.select(list(shared))))
+        # Killed before the note below was written, the table reads as now already.
+        is_older = pc.and_(_absent(known, again), _absent(held["_row"], rows["_row"]))
+        older = normalised(held.filter(is_older), source.columns)
+        every = identified(pa.concat_tables([rows.drop_columns(["_row"]), older]))
+        every = pa.concat_tables([every.slice(len(rows)), every.slice(0, len(rows))])
+        tables.swap(store, table, version, tables.numbered(every, "_seq", 0))
     # Written after the table: killed in between, the next run does it again with the same result.
-    store.write(key, msgspec.json.encode(shape))
+    store.write(key, msgspec.json.encode(now))
+
+
+def _reorder(contract: Contract, store: Store, name: str, current: set[str]) -> None:
+    """Let what the source says now stand after what it no longer says of the same entity and time: the last counts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    source, table = contract.sources[name], f"raw_{name}"
+    if source.time is None:
+        return
+    version, keys = tables.version(store, table), [*source.entity, source.time]
+    held = tables.read(store, table, version).sort_by("_seq")
+    gone = _absent(held["_row"], pa.array(sorted(current), pa.string()))
+    said = held.select([*keys, "_seq"]).append_column("gone", gone)
+    last = said.group_by(keys).aggregate([("_seq", "max")])["_seq_max"]
+    withdrawn = said.filter(pc.and_(gone, pc.is_in(said["_seq"], value_set=last.combine_chunks())))
+    if len(withdrawn.join(said.filter(pc.invert(gone)).select(keys), keys, join_type="left semi")):
+        both = pa.concat_tables([held.filter(gone), held.filter(pc.invert(gone))]).drop_columns(["_seq"])
+        tables.swap(store, table, version, tables.numbered(both, "_seq", 0))
+
+
+def _absent(rows: "pa.ChunkedArray", among: "pa.Array | pa.ChunkedArray") -> "pa.ChunkedArray":
+    import pyarrow.compute as pc
+
+    return pc.invert(pc.is_in(rows, value_set=among))
 
 
 def _still_bad(contract: Contract, store: Store, name: str, rows: set[str]) -> set[str]:

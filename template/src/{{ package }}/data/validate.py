@@ -55,7 +55,7 @@ class _Judged(NamedTuple):
     version: int | None
     """Of the typed table, when it was compared with the raw one."""
     stale: bool
-    """The typed table holds rows or types that are no longer valid and has to be written anew."""
+    """The typed table holds rows, types or an order that are no longer valid and has to be written anew."""
 
 
 def check_rows(contract: Contract, name: str, rows: "pa.Table") -> tuple["pa.Table", "pa.Array"]:
@@ -97,14 +97,15 @@ def _judge(contract: Contract, store: Store, name: str) -> _Judged:
     kept = pa.array([place for place in range(len(raw)) if place not in bad], pa.int64())
     good = typed.take(kept).append_column("_row", raw["_row"].take(kept))
     version = tables.version(store, name)
-    valid = tables.read(store, name, version) if version is not None else None
-    before = set(valid["_row"].to_pylist()) if valid is not None else set()
-    stale = not before <= set(good["_row"].to_pylist())
-    known = set() if stale else before | quarantine.held(store, name).settled
+    valid = tables.read(store, name, version).sort_by("_seq").drop_columns(["_seq"]) if version is not None else None
+    before = valid["_row"].to_pylist() if valid is not None else []
+    became_bad = not {identities[place] for place in bad}.isdisjoint(before)
+    retyped = valid is not None and (valid.schema.names, valid.schema.types) != (good.schema.names, good.schema.types)
+    # Under a stricter contract every row is judged anew; a row that was withdrawn says nothing about the others.
+    known = set() if became_bad else {*before, *quarantine.held(store, name).settled}
     base = sum(identity not in known for identity in identities)
     worse = sum(identities[place] not in known for place in bad)
-    stale = stale or (valid is not None and valid.drop_columns(["_seq"]).schema.names != good.schema.names)
-    stale = stale or (valid is not None and valid.drop_columns(["_seq"]).schema.types != good.schema.types)
+    stale = retyped or before != good["_row"].slice(0, len(before)).to_pylist()
     return _Judged(raw, good, faults, base, worse, version, stale)
 
 
