@@ -39,7 +39,7 @@ def history(
         ttl=timedelta(days=longest + 1),
         features=[*(f"events_{n}d" for n in days), *(f"{column}_mean_{longest}d" for column in columns)],
         rows=partial(_rows, time=time, entity=entity, columns=columns, days=days, lag=lag),
-        reads=[time, *columns],
+        reads=[*entity, time, *columns],
     )
 
 

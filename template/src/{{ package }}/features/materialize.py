@@ -89,12 +89,16 @@ def _newest(contract: Contract, sources: "Sources", views: list[FeatureView]) ->
 
 def _known(sources: "Sources", view: FeatureView, until: datetime, since: datetime | None) -> "pa.Table":
     """The view's rows up to `until`, one for each entity and time; with `since` what requests from then on may need."""
-    rows = latest(view, sources.rows(view))
-    rows = rows.filter([rows["_time"] <= _bare(until), *(rows[column].notnull() for column in view.entity)])
-    if since is not None:
-        rows = rows.filter(rows["_time"] >= _bare(since) - view.ttl)
-    features = {feature: rows[feature].cast("float64") for feature in view.features}
-    return rows.select(*view.entity, "_time", **features).to_pyarrow()
+    from .sources import making
+
+    made = sources.rows(view)
+    with making(view):
+        rows = latest(view, made)
+        rows = rows.filter([rows["_time"] <= _bare(until), *(rows[column].notnull() for column in view.entity)])
+        if since is not None:
+            rows = rows.filter(rows["_time"] >= _bare(since) - view.ttl)
+        features = {feature: rows[feature].cast("float64") for feature in view.features}
+        return rows.select(*view.entity, "_time", **features).to_pyarrow()
 
 
 def _bare(time: datetime) -> datetime:
@@ -110,7 +114,8 @@ def _packed(view: FeatureView, rows: "pa.Table") -> Iterator[tuple[str, int, byt
     data = np.column_stack(features).astype("<f8").tobytes()
     width = 8 * len(features)
     times = rows["_time"].cast(pa.timestamp("us")).cast(pa.int64()).to_pylist()
-    entities = zip(*(rows[column].to_pylist() for column in view.entity), strict=True)
+    columns = [rows[column].to_pylist() for column in view.entity]
+    entities = zip(*columns, strict=True) if columns else [()] * len(times)
     for i, (entity, time) in enumerate(zip(entities, times, strict=True)):
         name = keys.key(entity)
         if name is not None:

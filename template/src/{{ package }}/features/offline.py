@@ -168,14 +168,17 @@ def _joined(contract: Contract, sources: "Sources", rows: "pa.Table", views: lis
 def _with(contract: Contract, sources: "Sources", rows: "pa.Table", view: FeatureView) -> "pa.Table":
     import pyarrow as pa
 
+    from .sources import making
+
     time = contract.time or ""
     for column in [*view.entity, time]:
         if column not in rows.column_names:
             raise ContractError(f"The rows have no column '{column}', which view '{view.name}' needs; add it.")
     events = {name: rows[name] for name in dict.fromkeys([*view.entity, time])}
     events["_event"] = pa.array(range(len(rows)), pa.int64())
-    found = point_in_time(sources.bind(pa.table(events)), time, view, sources.rows(view)).to_pyarrow()
-    found = found.sort_by("_event")
+    made = sources.rows(view)
+    with making(view):
+        found = point_in_time(sources.bind(pa.table(events)), time, view, made).to_pyarrow().sort_by("_event")
     rows = rows.drop_columns([column for column in view.columns if column in rows.column_names])
     for column in view.columns:
         rows = rows.append_column(column, found[column])

@@ -1,5 +1,7 @@
 """The validated tables as they were at one moment, as Ibis sees them on DuckDB."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,37 @@ from .view import FeatureView
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
+
+
+@contextmanager
+def making(view: FeatureView, *errors: type[Exception]) -> Iterator[None]:
+    """Say what is wrong with a view, where Ibis, DuckDB or another of `errors` says so. Raises ContractError."""
+    import duckdb
+    from ibis.common.exceptions import IbisError
+
+    try:
+        yield
+    except (IbisError, duckdb.Error, *errors) as error:
+        said = first_line(error) or type(error).__name__
+        raise ContractError(f"features/views.py: view '{view.name}' cannot be made: {said}.") from error
+
+
+def check(view: FeatureView, made: "ir.Table") -> None:
+    """Raise ContractError unless a view's rows have what they should."""
+    import ibis.expr.types as ir
+
+    said = f"features/views.py: the rows of view '{view.name}'"
+    if not isinstance(made, ir.Table):
+        raise ContractError(f"{said} are {type(made).__name__}; return an Ibis table.")
+    for column in [*view.entity, "_time", "_seq", *view.features]:
+        if column not in made.columns:
+            raise ContractError(f"{said} lack '{column}'; select it.")
+    types = made.schema()
+    if not (types["_time"].is_timestamp() or types["_time"].is_date()):
+        raise ContractError(f"{said} have '_time' as {types['_time']}; make it a timestamp.")
+    for feature in view.features:
+        if not (types[feature].is_numeric() or types[feature].is_boolean()):
+            raise ContractError(f"{said} have '{feature}' as {types[feature]}; a feature is a number or a boolean.")
 
 
 class Sources:
@@ -50,18 +83,14 @@ class Sources:
 
     def rows(self, view: FeatureView) -> "ir.Table":
         """The view's rows over its source. Raises ContractError where features/views.py does not make them."""
-        from ibis.common.exceptions import IbisError
-
         source = self.table(view.source)
-        needed = [*view.entity, *view.reads, "_row", "_seq"] if view.reads else source.column_names
-        try:
-            made = view.rows(self.bind(source.select(list(dict.fromkeys(needed)))))
-        except (IbisError, AttributeError) as error:
-            said = f"features/views.py: view '{view.name}' cannot be made: {first_line(error)}."
-            raise ContractError(said) from error
-        for column in [*view.entity, "_time", "_seq", *view.features]:
-            if column not in made.columns:
-                raise ContractError(f"features/views.py: the rows of view '{view.name}' lack '{column}'; select it.")
+        entity = [column for column in view.entity if column in source.column_names]
+        needed = [*entity, *view.reads, "_row", "_seq"] if view.reads else source.column_names
+        bound = self.bind(source.select(list(dict.fromkeys(needed))))
+        # Whatever it raises: these are the lines that people write.
+        with making(view, Exception):
+            made = view.rows(bound)
+        check(view, made)
         return made
 
     def bind(self, table: "pa.Table") -> "ir.Table":

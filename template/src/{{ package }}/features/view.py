@@ -11,6 +11,9 @@ from ..errors import ContractError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+LONGEST = timedelta(days=36_500)
+"""What a view may be old at most: DuckDB's calendar ends, and so does that of Python."""
+
 
 @dataclass(frozen=True)
 class FeatureView:
@@ -19,7 +22,9 @@ class FeatureView:
     `rows` takes the validated table of `source` (its columns, `_row` and `_seq`; timestamps are UTC without a zone) and
     returns the `entity` columns, `_time` (since when the values were known), `_seq` (of two rows with the same entity
     and time the larger counts) and the `features`, which are numbers or booleans. Values older than `ttl` are null.
-    `reads` names the columns `rows` needs, so that the view is left out, with a word, where a source lacks one.
+    `reads` names the columns `rows` needs, so that the view is left out, with a word, where a source lacks one. An
+    entity column that the source calls otherwise is made by `rows`; without entity, all examples get the same values.
+    Raises ContractError where it lists no features, or a ttl that is no time.
     """
 
     name: str
@@ -29,6 +34,14 @@ class FeatureView:
     features: list[str]
     rows: Callable[["ir.Table"], "ir.Table"]
     reads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        said = f"features/views.py: view '{self.name}'"
+        if not isinstance(self.ttl, timedelta) or not timedelta(0) <= self.ttl <= LONGEST:
+            raise ContractError(f"{said} has ttl={self.ttl!r}; give a timedelta of at most {LONGEST.days:,} days.")
+        # DuckDB reads 'Age' and 'age' as one name.
+        if not self.features or len({feature.lower() for feature in self.features}) < len(self.features):
+            raise ContractError(f"{said} has features={self.features}; give at least one, each by a name of its own.")
 
     @property
     def columns(self) -> list[str]:
@@ -66,15 +79,16 @@ def obstacle(view: FeatureView, contract: Contract) -> str | None:
         return f"{said}contract.yaml has no source '{view.source}'."
     if contract.time is None:
         return f"{said}source '{contract.examples_name}' has no event time to look values up at."
-    for column in [*view.entity, *view.reads]:
+    for column in view.reads or view.entity:
         if column not in source.columns:
             return f"{said}source '{view.source}' has no column '{column}'."
     for column in view.entity:
-        mine, theirs = contract.fields.get(column), source.columns[column].type
+        mine, theirs = contract.fields.get(column), source.columns.get(column)
         if mine is None:
             return f"{said}source '{contract.examples_name}' has no column '{column}' to look values up by."
-        if mine.type != theirs:
-            return f"{said}'{column}' is {mine.type} in '{contract.examples_name}' but {theirs} in '{view.source}'."
+        if theirs and mine.type != theirs.type:
+            types = f"{mine.type} in '{contract.examples_name}' but {theirs.type} in '{view.source}'"
+            return f"{said}'{column}' is {types}."
     return None
 
 

@@ -27,7 +27,7 @@ VIEWS = [
         ttl=timedelta(hours=3),
         features=WEATHER,
         rows=hourly_weather,
-        reads=["observed", *WEATHER],
+        reads=["origin", "observed", *WEATHER],
     ),
     # The examples' own outcomes as features: the last 7 whole days of an airport, known when the last of them is over.
     # A value for the running day would hold the event's own outcome and those of later departures, which nobody knows

@@ -64,5 +64,5 @@ def is_registered(context: "Context") -> bool:
 
 def _sources(name: str) -> list[str]:
     place = PACKAGE / name
-    files = sorted(place.glob("*.py")) if place.is_dir() else [place]
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
     return [bundle.sha256(path.read_bytes()) for path in files]
