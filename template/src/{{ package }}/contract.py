@@ -163,6 +163,8 @@ def _check_source(name: str, source: Source, where: str) -> None:
 
 
 def _check_names(source: Source, where: str) -> None:
+    if not source.columns:
+        raise ContractError(f"{where} is empty; name the columns the source has.")
     # DuckDB and Delta take names that differ in case only for the same.
     seen: dict[str, str] = {}
     for column in source.columns:

@@ -27,6 +27,12 @@ def version(store: Store, name: str) -> int | None:
     return None if table is None else table.version()
 
 
+def identity(store: Store, name: str) -> str:
+    """What tells a table from any other, also from one that stood in its place before."""
+    table = _open(store, name)
+    return "" if table is None else str(table.metadata().id)
+
+
 def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
     """All rows of a table at a version (the newest when None). Raises StoreError when the table is missing."""
     table = _open(store, name, version)

@@ -2,13 +2,18 @@
 
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ..contract import Column
+from . import text
 from .kinds import NEARLY_ALL, Profile, is_identifier
 from .leaks import Suspicion
-from .parse import NULLS, NUMBER
+from .parse import NULLS, NUMBER, parse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VALUES, REPEATED = 20, 3
 """Text is closed (`values`) with at most so many values, each seen at least so often: then a new one is unlikely."""
@@ -156,3 +161,14 @@ def slices(columns: dict[str, Profile], specs: dict[str, Column], target: str) -
         if 2 <= columns[name].distinct <= SLICE_VALUES
     ]
     return fit[:2]
+
+
+def strange(cells: "pa.ChunkedArray") -> str | None:
+    """What keeps a column from being a time, where most of its values are times."""
+    import pyarrow.compute as pc
+
+    texts = text.column(cells)
+    wrong = texts.filter(parse(texts, "timestamp").wrong)
+    if not 0 < len(wrong) < pc.count(texts).as_py() / 2:
+        return None
+    return f"{len(wrong)} values that are no dates, such as '{wrong[0].as_py()[:40]}'; correct or remove them"

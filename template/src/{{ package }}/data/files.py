@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ContractError, ProjectError, first_line
-from . import text
+from . import partitions, text
 from .parse import NULLS
 
 if TYPE_CHECKING:
@@ -66,19 +66,15 @@ def read_parquet(paths: list[Path], uri: str, columns: list[str] | None) -> "pa.
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    root = uri.removeprefix("file://")
-    base = root if Path(root).is_dir() else None
+    keys = [partitions.keys(path, uri) for path in paths]
     try:
         # Each by itself: a dataset of all takes the first file's columns and types for everyone's.
-        files = [
-            ds.dataset([str(path)], format="parquet", partitioning="hive", partition_base_dir=base) for path in paths
-        ]
-        names = list(dict.fromkeys(name for file in files for name in file.schema.names))
+        files = [ds.dataset([str(path)], format="parquet") for path in paths]
+        names = list(dict.fromkeys(name for held in (*(file.schema.names for file in files), *keys) for name in held))
         wanted(columns, names, uri)
         chosen = names if columns is None else columns
-        return text.stacked(
-            [file.to_table(columns=[name for name in chosen if name in file.schema.names]) for file in files]
-        )
+        parts = [file.to_table(columns=[name for name in chosen if name in file.schema.names]) for file in files]
+        return text.stacked(partitions.added(parts, keys, chosen, are_typed=True))
     except (pa.ArrowException, OSError) as error:
         raise ProjectError(f"{uri} cannot be read as Parquet: {first_line(error)}. Write the file anew.") from None
 

@@ -63,7 +63,8 @@ def infer(
     decided = _task(columns[target], shown, task)
     if time and (time not in columns or columns[time].type != "timestamp"):
         held = columns[time].why if time in columns else loaded.rows[time].type
-        raise ContractError(f"{shown}: --time {time} holds {held}; not dates such as 2024-01-31T08:00.")
+        said = f"{held}; not dates such as 2024-01-31T08:00"
+        raise ContractError(f"{shown}: --time {time} holds {describe.strange(loaded.rows[time]) or said}.")
     usable = [c for c in columns.values() if c.name not in (target, time, *entity) and not describe.useless(c)]
     suspects = suspicions(usable, columns[target], decided)
     specs, notes = {}, {}

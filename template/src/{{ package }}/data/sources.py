@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..address import hidden
 from ..contract import Column, ColumnType, Source
 from ..errors import ProjectError
-from . import decimals, files, parse, sql, text
+from . import decimals, files, parse, partitions, sql, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,10 +36,12 @@ def load(source: Source, where: str, columns: list[str] | None = None) -> Loaded
     if parquet == {True}:
         return Loaded(files.read_parquet(paths, address, columns), False)
     held = {path: files.header(path, source.delimiter) for path in paths}
-    every = list(dict.fromkeys(name for names in held.values() for name in names))
+    keys = [partitions.keys(path, address) for path in paths]
+    every = list(dict.fromkeys(name for names in (*held.values(), *keys) for name in names))
     files.wanted(columns, every, str(paths[0]) if len(paths) == 1 else address, source.delimiter)
     words = parse.words(source.columns)
     parts = [files.read_csv(path, source.delimiter, names, columns, words) for path, names in held.items()]
+    parts = partitions.added(parts, keys, columns or every, are_typed=False)
     rows = pa.concat_tables(parts, promote_options="default")
     if source.decimal == ",":
         numbers = (name for name, spec in source.columns.items() if spec.type in ("number", "integer"))

@@ -70,7 +70,8 @@ def materialize(
     for view in chosen:
         rows = _known(sources, view, until, None if keep is None else at - keep)
         position = sources.position(view.source)
-        if online.write(seen_by_serving(view), _packed(view, rows), keys.micros(until), store.root, position):
+        table = sources.identity(view.source)
+        if online.write(seen_by_serving(view), _packed(view, rows), keys.micros(until), table, position):
             values[view.name] = len(rows)
         else:
             newer.append(view.name)

@@ -22,11 +22,11 @@ Value = tuple[int, list[float]]
 class OnlineStore(Protocol):
     """Keeps the past of each value beside the newest: a request about an earlier event gets what was known then."""
 
-    def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, store: str, position: int) -> bool:
+    def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, table: str, position: int) -> bool:
         """Make rows (key, time, packed values) all that is known of a view up to `until` (microseconds), at once.
 
-        `position` says how far in the source table of `store` the values were computed. False, and nothing changes,
-        when values computed from more of that table are there already. Readers see all of it or nothing.
+        `position` says how far in the source table with the identity `table` the values were computed. False, and
+        nothing changes, when values computed from more of that table are there already. Readers see all or nothing.
         """
 
     def read(self, view: View, keys: Sequence[str], at: int) -> list[Value | None]:

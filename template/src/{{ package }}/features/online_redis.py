@@ -45,19 +45,19 @@ class RedisStore:
         self._failed = (redis.RedisError,)
         self._latest = self._redis.register_script(LATEST)
 
-    def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, store: str, position: int) -> bool:
+    def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, table: str, position: int) -> bool:
         name, features = f"ml:{view.name}", json.dumps(view.features)
         with self._failing(), self._redis.lock(f"{name}:writing", timeout=WRITING) as lock:
             held = {key.decode(): value.decode() for key, value in self._redis.hgetall(name).items()}
-            if held and held["store"] == store and int(held["position"]) > position:
+            if held and held.get("table") == table and int(held["position"]) > position:
                 return False
             self._sweep(name, held.get("generation", ""))
             generation = str(self._redis.incr(f"{name}:count"))
             # Values that were packed otherwise, or came from elsewhere, do not mix with these.
-            if held and (held["features"], held["store"]) == (features, store):
+            if held and (held["features"], held.get("table")) == (features, table):
                 self._fill(f"{name}:{generation}", self._after(f"{name}:{held['generation']}:", until), lock)
             self._fill(f"{name}:{generation}", ((key, _moment(at) + data) for key, at, data in rows), lock)
-            new = {"generation": generation, "features": features, "store": store, "position": position}
+            new = {"generation": generation, "features": features, "table": table, "position": position}
             self._redis.hset(name, mapping=new)
             self._sweep(name, generation)
         return True

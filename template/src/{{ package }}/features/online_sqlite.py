@@ -14,7 +14,7 @@ from .online import Value, unpack
 TABLES = """
 CREATE TABLE IF NOT EXISTS feature_values (view TEXT, entity TEXT, time INTEGER, data BLOB,
     PRIMARY KEY (view, entity, time)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS materialized (view TEXT PRIMARY KEY, features TEXT, store TEXT, position INTEGER);
+CREATE TABLE IF NOT EXISTS materialized (view TEXT PRIMARY KEY, features TEXT, source TEXT, position INTEGER);
 """
 LATEST = """
 SELECT v.time, v.data, m.features FROM feature_values v JOIN materialized m ON m.view = v.view
@@ -35,14 +35,14 @@ class SqliteStore:
         self.path = Path(url.removeprefix("sqlite:///"))
         self._local = threading.local()
 
-    def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, store: str, position: int) -> bool:
+    def write(self, view: View, rows: Iterable[tuple[str, int, bytes]], until: int, table: str, position: int) -> bool:
         features = json.dumps(view.features)
         with self._failing(), self._writing() as connection:
             held = connection.execute("SELECT * FROM materialized WHERE view = ?", (view.name,)).fetchone()
-            if held and held[2] == store and held[3] > position:
+            if held and held[2] == table and held[3] > position:
                 return False
             # Values that were packed otherwise, or came from elsewhere, do not mix with these.
-            whole = held is None or held[1:3] != (features, store)
+            whole = held is None or held[1:3] != (features, table)
             connection.execute(
                 "DELETE FROM feature_values WHERE view = ? AND (? OR time <= ?)", (view.name, whole, until)
             )
@@ -50,7 +50,7 @@ class SqliteStore:
                 "INSERT INTO feature_values VALUES (?, ?, ?, ?)", ((view.name, *row) for row in rows)
             )
             connection.execute(
-                "INSERT OR REPLACE INTO materialized VALUES (?, ?, ?, ?)", (view.name, features, store, position)
+                "INSERT OR REPLACE INTO materialized VALUES (?, ?, ?, ?)", (view.name, features, table, position)
             )
         return True
 

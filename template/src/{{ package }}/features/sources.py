@@ -81,6 +81,10 @@ class Sources:
         written = self.table(name)["_seq"]
         return int(written[-1].as_py()) if len(written) else -1
 
+    def identity(self, name: str) -> str:
+        """Which table a source's is."""
+        return tables.identity(self._store, name)
+
     def rows(self, view: FeatureView) -> "ir.Table":
         """The view's rows over its source. Raises ContractError where features/views.py does not make them."""
         source = self.table(view.source)

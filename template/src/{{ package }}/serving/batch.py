@@ -44,8 +44,12 @@ def score(
     a version for each run. It appears whole or not at all.
     Raises Refused without a champion, ContractError when rows break the contract.
     """
+    from ..data import files
+
     if output and output.suffix not in FORMATS:
         raise ProjectError(f"{output}: results are written as {' or '.join(FORMATS)}; give such a name.")
+    if output and rows and output.resolve() in {path.resolve() for path in files.find(str(rows))}:
+        raise ProjectError(f"{output} holds the rows to score; give the result another name.")
     now = deployment.read(store, contract.name)
     if now is None:
         raise Refused(f"'{contract.name}' has no champion to score with; promote a version: ml run promote.")
@@ -63,10 +67,14 @@ def read(contract: Contract, path: Path) -> "pa.Table":
     """A file's rows, typed, with their places as `_row`. Raises ContractError naming the first that is not valid."""
     import pyarrow as pa
 
+    from ..data import files
     from ..data.check import check, explained
     from ..data.sources import load, normalised, written
 
     source = msgspec.structs.replace(contract.examples, uri=str(path), query=None, columns=contract.fields)
+    part = files.find(str(path))[0]
+    if not files.is_parquet(part) and len(files.header(part, source.delimiter)) == 1:
+        source = msgspec.structs.replace(source, delimiter=files.sniff(part))
     loaded = load(source, str(path)).rows
     present = {name: column for name, column in source.columns.items() if name in loaded.column_names}
     for name, column in source.columns.items():
