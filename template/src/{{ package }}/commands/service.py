@@ -65,7 +65,7 @@ def label(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet with the columns id and label.")],
     json: Json = False,
 ) -> None:
-    """Add ground truth for predictions; the next collect learns from it.
+    """Add ground truth for predictions; the next collect learns from it, unless the source has the same event.
 
     The id of a prediction is REQUEST_ID/ROW: the request_id of the answer, and the row's place in it, from 0.
     """

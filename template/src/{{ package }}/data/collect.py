@@ -10,7 +10,7 @@ from ..contract import Column, Contract, Source
 from ..errors import ContractError
 from ..store import Store
 from . import parse, quarantine
-from .feedback import Labelled, labelled
+from .feedback import Labelled, labelled, unknown
 from .rows import identified
 from .sources import load, normalised, read, written
 from .validate import check_rows
@@ -75,10 +75,11 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     rows = identified(read(source, name))
     if not len(rows) and tables.version(store, table) is None:
         raise ContractError(f"{hidden(source.uri)} holds no rows yet; source '{name}' needs some.")
+    _reshape(store, name, source, rows)
     served = Labelled(rows.slice(0, 0), set())
     if name == contract.examples_name:
         served = labelled(contract, store)
-    _reshape(store, name, source, rows)
+        served = unknown(contract, served, _collected(store, table, rows, served))
     current = {*rows["_row"].to_pylist(), *served.rows["_row"].to_pylist()}
     refused = _still_bad(contract, store, name, quarantine.held(store, name).refused - current)
     withdrawn = _withdraw(store, name, refused | (served.outdated - current))
@@ -89,6 +90,17 @@ def _collect(contract: Contract, store: Store, name: str) -> SourceCollected:
     if kept:
         _reorder(contract, store, name, current)
     return SourceCollected(len(rows), repeated, new, tables.version(store, table), fed_back, withdrawn, kept)
+
+
+def _collected(store: Store, table: str, rows: "pa.Table", served: Labelled) -> "pa.Table":
+    """All rows the source ever brought."""
+    import pyarrow as pa
+
+    if not len(served.rows) or tables.version(store, table) is None:
+        return rows
+    fed_back = pa.array({*served.rows["_row"].to_pylist(), *served.outdated}, pa.string())
+    held = tables.read(store, table)
+    return pa.concat_tables([rows, held.filter(_absent(held["_row"], fed_back)).select(rows.column_names)])
 
 
 def _reshape(store: Store, name: str, source: Source, rows: "pa.Table") -> None:

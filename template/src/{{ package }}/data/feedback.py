@@ -41,6 +41,20 @@ def labelled(contract: Contract, store: Store) -> Labelled:
     return Labelled(newest, set(before["_row"].to_pylist()) - set(newest["_row"].to_pylist()))
 
 
+def unknown(contract: Contract, served: Labelled, collected: "pa.Table") -> Labelled:
+    """Without the events that the source brings itself: of the same time, and alike in all that a model may see."""
+    import pyarrow.compute as pc
+
+    if contract.time is None or not len(served.rows):
+        return served
+    keys = {contract.time, *contract.entity}
+    seen = [name for name, column in contract.fields.items() if not column.ignore or name in keys]
+    collected = collected.filter(pc.is_in(collected[contract.time], value_set=served.rows[contract.time]))
+    known = pc.is_in(identities(served.rows.select(seen)), value_set=identities(collected.select(seen)))
+    again = set(served.rows.filter(known)["_row"].to_pylist())
+    return Labelled(served.rows.filter(pc.invert(known)), served.outdated | again)
+
+
 def _predicts_the_same(contract: Contract, store: Store, digest: str) -> bool:
     """Whether a bundle was one of this model and this target: what another one was asked is no example for it."""
     advice = "Do not use the bundle; train and register again."

@@ -138,6 +138,8 @@ def header(path: Path, delimiter: str) -> list[str]:
         raise ProjectError(f"{path} is not UTF-8: {error.reason}. Save it as CSV in UTF-8.") from None
     if not any(names):
         raise ProjectError(f"{path} is empty, or its first row is; it needs a header and rows.")
+    if names[0].lower().startswith("sep="):
+        raise ProjectError(f"{path}: row 1 is a note for Excel ({names[0]}), not the header; remove it.")
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
         raise ContractError(f"{path}: the header names '{twice[0]}' twice; rename one of the columns.")
