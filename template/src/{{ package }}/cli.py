@@ -28,27 +28,35 @@ for group in (model, service, watch):
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 input to correct, 3 a check said no, 130 or 143 ended, 1 a bug."""
-    # As an exception, so that what a command began is put away: processes are stopped, runs marked as failed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    asked: list[int] = []
+
+    def end(signum: int, _: object) -> None:
+        # As an exception, so that what a command began is put away: processes are stopped, runs marked as failed.
+        asked.append(128 + signum)
+        if signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names of columns may be in any script; Windows' own encoding knows one.
             stream.reconfigure(encoding="utf-8")
     try:
         app()
-    except ProjectError as error:
-        print(f"ml: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if not error.filename and error.errno not in FULL:
-            raise
-        place = error.filename or "ML_HOME or the place for temporary files"
-        print(f"ml: {place}: {error.strerror}; give access or space, or another place.", file=sys.stderr)
-        sys.exit(ProjectError.exit_code)
-    except (KeyboardInterrupt, SystemExit) as ended:
-        # Typer turns Ctrl-C into an exit code.
-        code = ended.code if isinstance(ended, SystemExit) else INTERRUPTED
-        if code not in (INTERRUPTED, TERMINATED):
-            raise
-        print("ml: interrupted; what was not finished is not visible, and ml status tells what is.", file=sys.stderr)
-        sys.exit(code)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        # Typer turns Ctrl-C into an exit code, and libraries into errors of their own: DuckDB's query was interrupted.
+        code = error.code if isinstance(error, SystemExit) else asked[0] if asked else None
+        if code in (INTERRUPTED, TERMINATED) or isinstance(error, KeyboardInterrupt):
+            print("ml: interrupted; what is not finished is not visible, and ml status tells what is.", file=sys.stderr)
+            sys.exit(code or INTERRUPTED)
+        if isinstance(error, ProjectError):
+            print(f"ml: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
+        if isinstance(error, OSError) and (error.filename or error.errno in FULL):
+            place = error.filename or "ML_HOME or the place for temporary files"
+            print(f"ml: {place}: {error.strerror}; give access or space, or another place.", file=sys.stderr)
+            sys.exit(ProjectError.exit_code)
+        raise

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
         env_prefix="ML_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    home: Path = Path("var")
+    home: Path = Field(default=Path("var"), validate_default=True)
     """Folder for everything this machine keeps: store, tracking database, keys, caches."""
     store: str = ""
     """Storage root: a folder, file://, s3://, gs:// or az:// address."""
@@ -59,6 +59,13 @@ class Settings(BaseSettings):
     """How often serving looks at the pointer and ships its captures."""
     schedule_seconds: float = Field(default=300, gt=0, le=31_536_000)
     """From one round of the schedule to the next."""
+
+    @field_validator("home")
+    @classmethod
+    def _fits_an_address(cls, home: Path) -> Path:
+        if "?" in str(home.absolute()):
+            raise ValueError("has '?' in its path, where the address of a database ends; take a folder without")
+        return home
 
     @field_validator("serving_url")
     @classmethod

@@ -1,6 +1,6 @@
 """Versioned Delta tables in the store. A table's version is the data version that runs and bundles record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
             f"Table '{name}' does not exist in {store.root} yet; run the step that writes it (ml run --help)."
         )
     with _failing(store, name, "read"):
-        return table.to_pyarrow_table()
+        return _rows(table)
 
 
 def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any]]:
@@ -55,8 +55,7 @@ def find(store: Store, name: str, column: str, value: str) -> list[dict[str, Any
     # Delta may hand out string views, which Arrow cannot compare with a string.
     wanted = pc.field(column).cast(pa.string()) == value
     with _failing(store, name, "read"):
-        # With threads of Arrow's own, one command in four that ended at once afterwards was aborted by them.
-        found: list[dict[str, Any]] = table.to_pyarrow_dataset().to_table(filter=wanted, use_threads=False).to_pylist()
+        found: list[dict[str, Any]] = _rows(table, where=wanted).to_pylist()
     return found
 
 
@@ -71,7 +70,7 @@ def select(store: Store, name: str, columns: list[str], where: Any = None) -> "p
     if table is None:
         return pa.table({column: pa.nulls(0) for column in columns})
     with _failing(store, name, "read"):
-        return table.to_pyarrow_dataset().to_table(columns=columns, filter=where)
+        return _rows(table, columns, where)
 
 
 def rows(store: Store, name: str) -> int:
@@ -92,18 +91,24 @@ def append(store: Store, name: str, rows: "pa.Table") -> int:
 
 
 def append_new(
-    store: Store, name: str, rows: "pa.Table", key: str, number: str | None = None, tidy: bool = False
+    store: Store,
+    name: str,
+    rows: "pa.Table | Callable[[], pa.Table]",
+    key: str,
+    number: str | None = None,
+    tidy: bool = False,
 ) -> int:
     """Add the rows whose key the table does not hold yet and return how many they were.
 
     Of rows with one key the first counts. Two writers at once never double a row. The version moves only when something
-    was added. `number`: a column to add, counting the table's rows in the order they were written. `tidy`: keep the
-    files few, in a table that is never replaced (Delta puts a compaction on top of whatever came meanwhile).
+    was added. `rows`: or what makes them of what the table holds, again when another writer was first. `number`: a
+    column to add, counting the table's rows in the order they were written. `tidy`: keep the files few, in a table that
+    is never replaced (Delta puts a compaction on top of whatever came meanwhile).
     """
     for _ in range(ATTEMPTS):
         table = _open(store, name)
         with _failing(store, name, "read"):
-            fresh, start = _fresh(table, rows, key, number)
+            fresh, start = _fresh(table, rows() if callable(rows) else rows, key, number)
         if not len(fresh):
             return 0
         if number:
@@ -127,6 +132,11 @@ def numbered(rows: "pa.Table", number: str, start: int) -> "pa.Table":
     return rows.append_column(number, pa.array(range(start, start + len(rows)), pa.int64()))
 
 
+def _rows(table: DeltaTable, columns: list[str] | None = None, where: Any = None) -> "pa.Table":
+    # Threads of Arrow's own may still hold Python's buffers when a command ends, and then abort it.
+    return table.to_pyarrow_dataset().to_table(columns=columns, filter=where, use_threads=False)
+
+
 def _fresh(table: DeltaTable | None, rows: "pa.Table", key: str, number: str | None) -> tuple["pa.Table", int]:
     """Rows the table does not hold, each key once, and the number the first of them gets."""
     import pyarrow as pa
@@ -134,7 +144,7 @@ def _fresh(table: DeltaTable | None, rows: "pa.Table", key: str, number: str | N
 
     start = 0
     if table is not None:
-        held = table.to_pyarrow_table(columns=[key, *([number] if number else [])])
+        held = _rows(table, [key, *([number] if number else [])])
         rows = rows.filter(pc.invert(pc.is_in(rows[key], value_set=held[key].combine_chunks().cast(rows[key].type))))
         start = 1 + pc.max(held[number]).as_py() if number and len(held) else 0
     places = pa.table({"key": rows[key], "place": pa.array(range(len(rows)), pa.int64())})

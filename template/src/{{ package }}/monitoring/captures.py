@@ -56,7 +56,9 @@ def torn(store: Store, model: str) -> int:
 
 
 def _settle(store: Store, keys: list[str], lines: list[Line]) -> int:
-    new = tables.append_new(store, "predictions", _table(_told_apart(store, lines)), "id", tidy=True) if lines else 0
+    new = 0
+    if lines:
+        new = tables.append_new(store, "predictions", lambda: _table(_told_apart(store, lines)), "id", tidy=True)
     for key in keys:
         store.delete(key)
     return new

@@ -1,9 +1,9 @@
 """Ground truth: what really happened, by prediction id. The newest label of a prediction counts."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,6 +12,9 @@ from ..contract import Contract
 from ..errors import ContractError
 from ..store import Store
 from .captures import ingest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COLUMNS = ["id", "label"]
 
@@ -45,24 +48,29 @@ def add(contract: Contract, store: Store, path: Path) -> Added:
 
 def newest(store: Store) -> dict[str, str]:
     """The newest label by prediction id."""
-    return dict(_held(store))
+    held = _held(store)
+    return dict(zip(held["id"].to_pylist(), held["label"].to_pylist(), strict=True))
 
 
-def _held(store: Store) -> list[tuple[str, str]]:
-    """Every id and label, the oldest first."""
-    table = tables.select(store, "labels", ["id", "label", "at"]).sort_by("at")
-    return list(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
+def _held(store: Store) -> "pa.Table":
+    """Every id, its labels and when each came, the oldest first."""
+    return tables.select(store, "labels", ["id", "label", "at"]).sort_by("at")
 
 
 def _append(store: Store, given: dict[str, str]) -> int:
     import pyarrow as pa
 
     # Read once: between two looks another process may add the same labels.
-    held, now = _held(store), datetime.now(UTC)
-    known, said = dict(held), Counter(id for id, _ in held)
+    held = _held(store)
+    ids = held["id"].to_pylist()
+    known, said = dict(zip(ids, held["label"].to_pylist(), strict=True)), Counter(ids)
     fresh = {id: label for id, label in given.items() if known.get(id) != label}
     if not fresh:
         return 0
+    # The clock of whoever labelled before may be ahead; what comes later counts all the same.
+    now = datetime.now(UTC)
+    if len(held):
+        now = max(now, held["at"][-1].as_py() + timedelta(microseconds=1))
     table = pa.table(
         {
             # With the count, a label can come back after a correction; two processes with one file add it once.
