@@ -86,9 +86,11 @@ def gitlab_ci_local(project: Path, *words: str, **environment: str) -> Ended:
 RUNS = {
     "change": {"CHANGE_ID": "7"},
     "fork": {"CHANGE_ID": "7", "CHANGE_FORK": "stranger"},
-    "main": {"BRANCH_NAME": "main", "cause": "BranchEventCause"},
-    "watch": {"BRANCH_NAME": "main", "cause": "TimerTrigger"},
+    "main": {"BRANCH_NAME": "main", "cause": "BranchEventCause", "ROLLBACK": "none"},
+    "watch": {"BRANCH_NAME": "main", "cause": "TimerTrigger", "ROLLBACK": "none"},
     "hand": {"BRANCH_NAME": "main", "cause": "UserIdCause", "ROLLBACK": "staging"},
+    "again": {"BRANCH_NAME": "main", "cause": "UserIdCause", "ROLLBACK": "none"},
+    "elsewhere": {"BRANCH_NAME": "wild", "cause": "UserIdCause", "ROLLBACK": "production"},
 }
 """What Jenkins tells a pipeline of the event that started it."""
 

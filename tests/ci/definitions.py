@@ -72,35 +72,62 @@ def _github(file: Path) -> Iterator[Job]:
             frozenset([needs] if isinstance(needs, str) else needs),
             "failure()" in str(job.get("if", "")),
             job.get("permissions", {}).get("id-token") == "write" and "ENV" in job.get("env", {}),
-            environment == "production",
+            asks(environment),
             "concurrency" in job,
         )
 
 
+PIPELINES = {
+    "change": {"CI_PIPELINE_SOURCE": "merge_request_event"},
+    "main": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"},
+    "watch": {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main"},
+    "hand": {"CI_PIPELINE_SOURCE": "web", "CI_COMMIT_BRANCH": "main"},
+}
+"""What GitLab tells a pipeline of the event that started it."""
+
+
 def gitlab(project: Path) -> Definition:
     content = yaml.safe_load((project / ".gitlab-ci.yml").read_text())
-    triggers = {".change": "change", ".main": "main", ".watch": "watch"}
-    found: Definition = {"change": [], "main": [], "watch": [], "hand": []}
-    for name, job in content.items():
-        if not isinstance(job, dict) or "script" not in job:
-            continue
-        extended = [job["extends"]] if isinstance(job.get("extends"), str) else job.get("extends", [])
-        when = next((triggers[base] for base in extended if base in triggers), "hand")
-        production = when == "main" and job.get("environment") == "production"
-        found[when].append(
-            Job(
-                plain(name),
-                _targets(job["script"]),
-                "either" if when == "hand" else job.get("variables", {}).get("ENV", ""),
-                int(job["timeout"].split()[0]),
-                frozenset(plain(need) for need in job.get("needs", [])),
-                job.get("when") == "always",
-                ".identity" in extended,
-                production and job.get("when") == "manual",
-                "resource_group" in job,
-            )
-        )
+    jobs = {name: _extended(content, job) for name, job in content.items() if isinstance(job, dict) and "script" in job}
+    found: Definition = {}
+    for trigger, given in PIPELINES.items():
+        starts = gitlab_when(content["workflow"]["rules"], given) is not None
+        whens = {name: gitlab_when(job["rules"], given, job.get("when", "on_success")) for name, job in jobs.items()}
+        found[trigger] = [_gitlab(name, jobs[name], when) for name, when in whens.items() if starts and when]
     return found
+
+
+def _extended(content: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+    """A job with what it extends; of two that say the same, the later one counts."""
+    bases = [job["extends"]] if isinstance(job.get("extends"), str) else job.get("extends", [])
+    extended: dict[str, Any] = {}
+    for base in bases:
+        extended |= content[base]
+    return extended | job
+
+
+def gitlab_when(rules: list[dict[str, str]], given: dict[str, str], otherwise: str = "on_success") -> str | None:
+    """How a job starts in a pipeline: the first rule that holds says it; None when none does, and it does not start."""
+    given = {"CI_DEFAULT_BRANCH": "main"} | given
+    for rule in rules:
+        value = re.sub(r"\$(\w+)", lambda name: repr(given.get(name[1], "")), rule.get("if", "True"))
+        if eval(value.replace("&&", "and"), {"__builtins__": {}}):  # noqa: S307 - our own file
+            return rule.get("when", otherwise)
+    return None
+
+
+def _gitlab(name: str, job: dict[str, Any], when: str) -> Job:
+    return Job(
+        plain(name),
+        _targets(job["script"]),
+        "either" if job.get("environment") == "$ENV" else job.get("variables", {}).get("ENV", ""),
+        int(job["timeout"].split()[0]),
+        frozenset(plain(need) for need in job.get("needs", [])),
+        when == "always",
+        "id_tokens" in job,
+        when == "manual",
+        "resource_group" in job,
+    )
 
 
 def azure(project: Path) -> Definition:
@@ -130,7 +157,7 @@ def _azure(stage: dict[str, Any], job: dict[str, Any]) -> Job:
         frozenset([needs] if isinstance(needs, str) else needs),
         "succeededOrFailed()" in job.get("condition", ""),
         any("SYSTEM_ACCESSTOKEN" in step.get("env", {}) for step in steps),
-        job.get("environment") == "production",
+        asks(job.get("environment", "")),
         stage.get("lockBehavior") == "sequential" and (stage["stage"] != "watch" or job.get("deployment") == "retrain"),
     )
 
@@ -149,11 +176,10 @@ def parsed(jenkinsfile: str) -> dict[str, dict[str, Any]]:
 
 def jenkins(project: Path) -> Definition:
     found: Definition = {"change": [], "main": [], "watch": [], "hand": []}
-    for stage in one(parsed((project / "Jenkinsfile").read_text())["main"], "stages")["inside"]:
+    for stage in one(parsed((project / "Jenkinsfile").read_text())["change"], "stages")["inside"]:
         [group] = stage["args"]
-        inner = one(stage, "stages")
-        when = {"change": "change", "deliver": "main", "watch": "watch", "rollback": "hand"}[group]
-        found[when] = list(_jenkins(inner["inside"] if inner else [stage]))
+        when = {"change": "change", "deliver": "main", "watch": "watch", "hand": "hand"}[group]
+        found[when] = list(_jenkins(one(stage, "stages")["inside"]))
     return found
 
 
@@ -162,7 +188,7 @@ def _jenkins(stages: list[dict[str, Any]]) -> Iterator[Job]:
     is_approved = False
     for stage in stages:
         given = commands(stage)
-        if not given:
+        if not _targets(given):
             is_approved = any(step["name"] == "input" for step in one(stage, "steps")["inside"])
             continue
         options = {option["name"]: option["args"] for option in one(stage, "options")["inside"]}
@@ -200,6 +226,11 @@ def plain(name: str) -> str:
 def _either(environment: str) -> str:
     """A rollback's environment is asked for when it starts."""
     return "either" if "{" in environment else environment
+
+
+def asks(environment: str) -> bool:
+    """Whether a deployment to it waits for people; a rollback does in production."""
+    return _either(environment) in {"production", "either"}
 
 
 SYSTEMS = {"github": github, "gitlab": gitlab, "azure-devops": azure, "jenkins": jenkins}

@@ -5,7 +5,7 @@ import groovy.json.JsonOutput
 
 class Known {
     static List steps = ['sh', 'input', 'script', 'catchError', 'stash', 'unstash', 'archiveArtifacts']
-    static List conditions = ['changeRequest', 'branch', 'not', 'anyOf', 'triggeredBy', 'expression']
+    static List conditions = ['changeRequest', 'branch', 'not', 'triggeredBy', 'expression']
     static Map inside = [
         '': ['pipeline'],
         pipeline: ['agent', 'options', 'triggers', 'parameters', 'environment', 'stages'],
@@ -16,7 +16,7 @@ class Known {
         triggers: ['cron'],
         parameters: ['choice', 'string'],
         environment: ['credentials'],
-        when: conditions, not: conditions, anyOf: conditions, expression: [],
+        when: conditions, not: conditions, expression: [],
         steps: steps, script: steps, catchError: steps,
     ]
 }

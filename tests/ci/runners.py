@@ -196,8 +196,6 @@ def _meets(condition: dict[str, Any], given: dict[str, str]) -> bool:
             return bool(condition["value"])
         case "not":
             return not _meets(condition["inside"][0], given)
-        case "anyOf":
-            return any(_meets(inside, given) for inside in condition["inside"])
     raise ValueError(f"condition {condition['name']}")
 
 

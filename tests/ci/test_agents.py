@@ -62,6 +62,12 @@ def test_an_event_starts_its_jobs_and_no_other(system: str, event: str) -> None:
     assert [definitions.plain(name) for name in started] == JOBS[event]
 
 
+def test_jenkins_delivers_again_by_hand_and_rolls_back_from_main_alone() -> None:
+    """Its events are told by what caused them: a failed delivery that somebody starts again is one of theirs, too."""
+    assert [definitions.plain(name) for name in runners.jenkins(ROOT / "template", "again")] == JOBS["main"]
+    assert runners.jenkins(ROOT / "template", "elsewhere") == {}
+
+
 @pytest.mark.parametrize("system", runners.SYSTEMS)
 def test_a_change_request_is_green_in_a_clean_clone(
     system: str, workspace: Workspace, surroundings: dict[str, str]

@@ -57,7 +57,7 @@ WANTED: Definition = {
         job("template-check", "template-check", minutes=15),
         job("infra-drift", "engine login infra-drift", "production"),
     ],
-    "hand": [job("rollback", "engine login settings rollback smoke", "either", 15, locked=True)],
+    "hand": [job("rollback", "engine login settings rollback smoke", "either", 15, approved=True, locked=True)],
 }
 """What every system does, in this order."""
 
