@@ -33,8 +33,8 @@ class Job(NamedTuple):
     """It may ask for an OIDC token."""
     approved: bool
     """It waits for people."""
-    locked: bool
-    """Never two of them at a time."""
+    lock: str
+    """Never two jobs at a time that have the same one."""
 
 
 Definition = dict[Trigger, list[Job]]
@@ -73,7 +73,7 @@ def _github(file: Path) -> Iterator[Job]:
             "failure()" in str(job.get("if", "")),
             job.get("permissions", {}).get("id-token") == "write" and "ENV" in job.get("env", {}),
             asks(environment),
-            "concurrency" in job,
+            _either(job.get("concurrency", {}).get("group", "")),
         )
 
 
@@ -126,7 +126,7 @@ def _gitlab(name: str, job: dict[str, Any], when: str) -> Job:
         when == "always",
         "id_tokens" in job,
         when == "manual",
-        "resource_group" in job,
+        _either(job.get("resource_group", "")),
     )
 
 
@@ -158,8 +158,17 @@ def _azure(stage: dict[str, Any], job: dict[str, Any]) -> Job:
         "succeededOrFailed()" in job.get("condition", ""),
         any("SYSTEM_ACCESSTOKEN" in step.get("env", {}) for step in steps),
         asks(job.get("environment", "")),
-        stage.get("lockBehavior") == "sequential" and (stage["stage"] != "watch" or job.get("deployment") == "retrain"),
+        _azures_lock(stage, job),
     )
+
+
+def _azures_lock(stage: dict[str, Any], job: dict[str, Any]) -> str:
+    """It is the environment's, held by a stage; the nightly jobs have theirs together."""
+    if stage["stage"] == "watch":
+        return "retrain" if job.get("deployment") == "retrain" else ""
+    if stage.get("lockBehavior") != "sequential":
+        return ""
+    return _either(f"deploy-{job['environment']}" if "environment" in job else f"deliver-{job['job']}")
 
 
 @cache
@@ -202,7 +211,7 @@ def _jenkins(stages: list[dict[str, Any]]) -> Iterator[Job]:
             one(one(stage, "steps"), "catchError") is not None,
             "CI_ID_TOKEN" in variables,
             is_approved,
-            "lock" in options,
+            _either(options.get("lock", [""])[0]),
         )
         is_approved = False
 
@@ -223,9 +232,9 @@ def plain(name: str) -> str:
     return name.removeprefix("deliver-").removeprefix("change-").replace("_", "-")
 
 
-def _either(environment: str) -> str:
+def _either(name: str) -> str:
     """A rollback's environment is asked for when it starts."""
-    return "either" if "{" in environment else environment
+    return re.sub(r"\$\{.*\}|\$ENV", "either", name)
 
 
 def asks(environment: str) -> bool:

@@ -4,7 +4,7 @@
 import groovy.json.JsonOutput
 
 class Known {
-    static List steps = ['sh', 'input', 'script', 'catchError', 'stash', 'unstash', 'archiveArtifacts']
+    static List steps = ['sh', 'input', 'script', 'catchError', 'stash', 'unstash', 'archiveArtifacts', 'milestone']
     static List conditions = ['changeRequest', 'branch', 'not', 'triggeredBy', 'expression']
     static Map inside = [
         '': ['pipeline'],
@@ -12,7 +12,7 @@ class Known {
         stages: ['stage'],
         stage: ['agent', 'options', 'environment', 'when', 'steps', 'stages'],
         agent: ['label'],
-        options: ['timeout', 'lock', 'disableConcurrentBuilds'],
+        options: ['timeout', 'lock'],
         triggers: ['cron'],
         parameters: ['choice', 'string'],
         environment: ['credentials'],

@@ -11,9 +11,11 @@ from tests.rendering import ROOT
 TEMPLATE = ROOT / "template"
 
 
-def job(name: str, targets: str, environment: str = "", minutes: int = 30, after: str = "", **also: bool) -> Job:
-    conditions = {"whatever_happens": False, "identity": bool(environment), "approved": False, "locked": False}
-    return Job(name, tuple(targets.split()), environment, minutes, frozenset(after.split()), **(conditions | also))
+def job(
+    name: str, targets: str, environment: str = "", minutes: int = 30, after: str = "", lock: str = "", **also: bool
+) -> Job:
+    conditions = {"whatever_happens": False, "identity": bool(environment), "approved": False} | also
+    return Job(name, tuple(targets.split()), environment, minutes, frozenset(after.split()), **conditions, lock=lock)
 
 
 WANTED: Definition = {
@@ -23,14 +25,14 @@ WANTED: Definition = {
         job("preview", "engine login infra-preview comment", "dev", 15, "verify"),
     ],
     "main": [
-        job("image", "image sbom push", locked=True),
+        job("image", "image sbom push", lock="deliver-image"),
         job(
             "staging",
             "engine login infra-up settings train evaluate gate promote materialize smoke load",
             "staging",
             60,
             "image",
-            locked=True,
+            "deploy-staging",
         ),
         job(
             "production",
@@ -38,8 +40,8 @@ WANTED: Definition = {
             "production",
             60,
             "staging",
+            "deploy-production",
             approved=True,
-            locked=True,
         ),
     ],
     "watch": [
@@ -50,14 +52,16 @@ WANTED: Definition = {
             "production",
             60,
             "monitor",
+            "retrain",
             whatever_happens=True,
-            locked=True,
         ),
         job("audit", "audit", minutes=15),
         job("template-check", "template-check", minutes=15),
         job("infra-drift", "engine login infra-drift", "production"),
     ],
-    "hand": [job("rollback", "engine login settings rollback smoke", "either", 15, approved=True, locked=True)],
+    "hand": [
+        job("rollback", "engine login settings rollback smoke", "either", 15, lock="deploy-either", approved=True)
+    ],
 }
 """What every system does, in this order."""
 
