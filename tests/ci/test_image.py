@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from tests.ci.checkers import hadolint
 from tests.ci.registry import PASSWORD, USER, a_registry
 from tests.images import Image, a_container, build, buildah, unpacked, until, writable
 from tests.projects import done, run
-from tests.rendering import ROOT
+from tests.rendering import ROOT, git
 
 ASK = """
 import json, urllib.request
@@ -148,6 +149,48 @@ def test_the_base_is_pinned_by_digest_in_one_place() -> None:
 def test_hadolint_finds_nothing() -> None:
     ended = hadolint(ROOT / "template" / "Dockerfile")
     assert ended.returncode == 0, ended.stdout
+
+
+BUILDAH = """#!/bin/sh
+[ "$1" = images ] && echo "sha256:1 1 MB" || echo "$@" >>asked
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A committed project of a few files, and a buildah that only writes down what it is asked."""
+    project = tmp_path / "small"
+    shutil.copytree(ROOT / "template" / "tools", project / "tools")
+    (project / "pyproject.toml").write_text('name = "small"\n')
+    (project / ".gitignore").write_text("asked\nvar/\n")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "small")):
+        git(project, *words)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "buildah").write_text(BUILDAH)
+    (tmp_path / "bin" / "buildah").chmod(0o755)
+    return project
+
+
+def image_of(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    path = f"{project.parent / 'bin'}:{os.environ['PATH']}"
+    command = [str(project / "tools" / "image"), *words]
+    given = os.environ | {"PATH": path}
+    return subprocess.run(command, cwd=project, env=given, capture_output=True, text=True, check=False)
+
+
+def test_an_image_from_an_edited_tree_does_not_pass_for_the_commits(small: Path) -> None:
+    commit = git(small, "rev-parse", "HEAD").strip()
+    assert image_of(small, "build").stdout.startswith(f"localhost/small:{commit[:12]} ")
+    assert f"COMMIT={commit} " in (small / "asked").read_text()
+    (small / "new.py").touch()
+    assert image_of(small, "build").stdout.startswith(f"localhost/small:{commit[:12]}-dirty ")
+    assert f"COMMIT={commit}-dirty " in (small / "asked").read_text()
+
+
+def test_a_saved_image_needs_a_file(small: Path) -> None:
+    ended = image_of(small, "save")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "tools/image save var/image.tar" in ended.stderr
 
 
 def test_without_a_tool_there_is_one_sentence(tmp_path: Path) -> None:
