@@ -127,6 +127,15 @@ def test_a_job_writes_only_what_it_is_for() -> None:
             assert writes <= allowed.get(name, {"id-token"}), f"{file.name}: {name}"
 
 
+def test_the_attestation_finds_the_login_and_is_left_out_where_github_takes_none() -> None:
+    image = yaml.safe_load((TEMPLATE / ".github" / "workflows" / "deliver.yml").read_text())["jobs"]["image"]
+    [attest] = [step for step in image["steps"] if step.get("uses", "").startswith("actions/attest@")]
+    # It reads docker's file only, in the home of hosted runners; buildah writes where the variable says.
+    assert image["runs-on"].startswith("ubuntu-")
+    assert image["env"]["REGISTRY_AUTH_FILE"] == "/home/runner/.docker/config.json"
+    assert attest["if"] == "${{ !github.event.repository.private || vars.ATTEST }}"
+
+
 def test_a_request_from_a_fork_gets_neither_identity_nor_write_token() -> None:
     text = (TEMPLATE / ".github" / "workflows" / "change.yml").read_text()
     assert "pull_request_target" not in text
