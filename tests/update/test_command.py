@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendering import git
+from tests.rendering import ROOT, git
 from tests.update.releases import commit, environment
 
 
@@ -126,6 +126,18 @@ def test_conflicts_are_failures_that_name_the_file(earlier: Path, tools: Path) -
     assert "gates.yaml" in ended.stderr
     assert "have conflicts" in ended.stderr
     assert "# A heading of ours." in gates.read_text()
+
+
+@pytest.mark.parametrize(("variable", "code"), [("CI", 0), ("TF_BUILD", 0), ("NOTHING", 2)])
+def test_a_template_that_a_runner_cannot_see_is_no_failure_there(variable: str, code: int, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "template" / "tools", tmp_path / "tools")
+    (tmp_path / ".copier-answers.yml").write_text("_src_path: /nowhere/slipway\n")
+    git(tmp_path, "init", "--quiet")
+    settings = environment(tmp_path) | {variable: "true"}
+    command = ["tools/template-update", "--check"]
+    ended = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert "the template is" in (ended.stderr if code else ended.stdout)
 
 
 def test_a_newer_release_is_told_until_it_is_taken_in(earlier: Path, tools: Path) -> None:
