@@ -8,6 +8,7 @@ the names of these files to the make targets after it.
 
 import json
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -16,8 +17,10 @@ from typing import Any
 
 import yaml
 
+FILE = Path("tools/ci/identity.yaml")
 FOLDER = Path("var/ci").resolve()
 TOKEN = FOLDER / "token"
+PLAIN = re.compile(r"[\w.:/@=+,-]+", re.ASCII)
 Variables = dict[str, str]
 
 
@@ -106,21 +109,45 @@ def _private(path: Path, text: str) -> Path:
 PLATFORMS = {"aws": aws, "gcp": gcp, "azure": azure, "kubernetes": kubernetes}
 
 
+def _told(environment: str) -> dict[str, Any]:
+    """What the file says of an environment. Raises Failed where it says something else than keys and plain text."""
+    try:
+        held = yaml.safe_load(FILE.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise Failed(f"{FILE} is not YAML: {' '.join(str(error).split())}.") from None
+    told: dict[str, Any] = _keys(held, str(FILE)).get(environment) or {}
+    for name, value in _keys(told, f"{FILE}: {environment}").items():
+        where = f"{FILE}: {environment}.{name}"
+        inside = {"": value} if name == "audience" else _keys(value, where)
+        for key, text in inside.items():
+            # make reads it, where a dollar or a line's end would mean something.
+            if not isinstance(text, str) or not PLAIN.fullmatch(text):
+                named = f"{where}.{key}".rstrip(".")
+                raise Failed(f"{named} must be letters, digits and .:/_@=+,- (a number in quotes).")
+    return told
+
+
+def _keys(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Failed(f"{where} must hold keys, not {value!r:.40}.")
+    return value
+
+
 def login(environment: str) -> str:
     """Log in to an environment's platforms; what was done, in a sentence."""
-    told = (yaml.safe_load(Path("tools/ci/identity.yaml").read_text("utf-8")) or {}).get(environment) or {}
+    told = _told(environment)
     platforms = {name: keys for name, keys in told.items() if name != "audience"}
     _private(FOLDER / "login.mk", "")
     if not platforms:
-        return f"tools/ci/identity.yaml names nothing for {environment}; no login is needed"
+        return f"{FILE} names nothing for {environment}; no login is needed"
     variables: Variables = {}
     for name, keys in platforms.items():
         if name not in PLATFORMS:
-            raise Failed(f"tools/ci/identity.yaml: {environment}.{name} is none of {', '.join(PLATFORMS)}.")
+            raise Failed(f"{FILE}: {environment}.{name} is none of {', '.join(PLATFORMS)}.")
         try:
             variables |= PLATFORMS[name](keys)
-        except (KeyError, TypeError) as error:
-            raise Failed(f"tools/ci/identity.yaml: {environment}.{name} lacks {error}.") from None
+        except KeyError as error:
+            raise Failed(f"{FILE}: {environment}.{name} lacks {error}.") from None
     _private(TOKEN, token(told.get("audience", "slipway")))
     _private(FOLDER / "login.mk", "".join(f"export {name} := {value}\n" for name, value in variables.items()))
     return f"logged in to {environment}: {', '.join(platforms)}"
