@@ -72,7 +72,9 @@ def asked(tag: str) -> dict[str, dict[str, Any]]:
 
 
 def notes(tag: str) -> str:
-    """The notes of a tag, held against the newest tag that leads to it."""
+    """The notes of a tag, held against the newest tag that leads to it. Raises ValueError when there is no such tag."""
+    if tag not in git("tag", "--list", "v*").split():
+        raise ValueError(f"there is no tag {tag}; git fetch --tags brings what others tagged.")
     earlier = [name for name in git("tag", "--list", "v*", "--sort=-v:refname", "--merged", tag).split() if name != tag]
     before = asked(earlier[0]) if earlier else {}
     found = changes(before, asked(tag))

@@ -97,6 +97,8 @@ def test_without_a_tag_or_a_section_it_is_one_sentence(repository: Path) -> None
     ended = noted(repository, "v2.0.0")
     assert ended.returncode != 0
     assert "notes: CHANGELOG.md says nothing of 2.0.0; write its section first." in ended.stderr
+    (repository / ".tools").unlink()
+    assert "notes: there is no tag v9.9.9; git fetch" in noted(repository, "v9.9.9").stderr
     for tag in ("v1.0.0", "v1.1.0", "v2.0.0"):
         git(repository, "tag", "--delete", tag)
     (repository / ".tools").unlink()
