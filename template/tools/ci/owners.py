@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say whether CODEOWNERS is up to date")
     parser.add_argument("--approvers", metavar="ENVIRONMENT", help="print who approves it, separated by commas")
     asked = parser.parse_args()
-    if asked.approvers:
+    if asked.approvers is not None:
         print(",".join(approvers(asked.approvers)))
     elif not asked.check:
         OWNERS.write_text(codeowners(), "utf-8")

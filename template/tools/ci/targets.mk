@@ -5,12 +5,12 @@ ENV ?= dev
 .PHONY: login settings comment owners owners-check approvers repository
 
 login: ## Log in to ENV as this CI job, by its own short-lived token
-	$(RUN) python tools/ci/identity.py $(ENV)
+	$(RUN) python tools/ci/identity.py "$(ENV)"
 
 # A person's own lines stay, readable by nobody new; when ENV says nothing, all of it does.
 settings: ## Write what ENV's infrastructure says, as ML_* settings, to .env
 	@mkdir -p var && umask 077 && { grep -v '^export ML_' .env 2>/dev/null; \
-		$(MAKE) --no-print-directory --silent env ENV=$(ENV); } >var/settings.env && mv var/settings.env .env
+		$(MAKE) --no-print-directory --silent env ENV="$(ENV)"; } >var/settings.env && mv var/settings.env .env
 
 comment: ## Show the infrastructure preview on the change request
 	$(RUN) python tools/ci/comment.py
@@ -22,7 +22,7 @@ owners-check:
 	$(RUN) python tools/ci/owners.py --check
 
 approvers: # of ENV, for the pipeline
-	@$(RUN) python tools/ci/owners.py --approvers $(ENV)
+	@$(RUN) python tools/ci/owners.py --approvers "$(ENV)"
 
 repository: ## Protect branches and environments as this repository says; ARGS=--show only shows
 	$(RUN) python tools/ci/repository.py $(ARGS)
