@@ -43,12 +43,12 @@ def main() -> None:
     print(json.dumps(said))
 
 
-LOOKS = {"view", "show", "get-job"}
-MAKES = {"create", "create-job"}
+LOOKS = {"view", "show"}
+MAKES = {"create"}
 
 
 def thing(state: dict[str, Any], words: list[str], verb: str) -> Any:
-    """A repository, a pipeline or a job, by its name; a user is there, but for nobody."""
+    """A repository, or a pipeline, by its name; a user is there, but for nobody."""
     if "user" in words:
         return None if "nobody" in words else {"id": "42"}
     if words[:2] == ["repos", "policy"]:

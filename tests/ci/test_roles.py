@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.ci import checkers
-from tests.rendering import git, render
+from tests.rendering import ROOT, git, render
 
 TEAM = "acme/release-team"
 
@@ -159,6 +159,23 @@ def test_what_gitlab_refuses_leaves_nothing_unprotected(project: Path, clients: 
         assert name in json.loads(Path(clients["STATE"]).read_text())[f"projects/:id/{kind}"]
 
 
+WAITS = {
+    "github": "nobody is asked",
+    "gitlab": "anybody who may deploy starts it",
+    "azure-devops": "nobody is asked",
+    "jenkins": "anybody who may build may say yes",
+}
+
+
+def test_without_approvers_it_says_who_is_asked(project: Path, clients: dict[str, str]) -> None:
+    assert "nobody approves" not in run(project, "repository.py", **clients).stderr
+    put(project, "ml_engineer")
+    said = run(project, "repository.py", **clients).stderr
+    assert f"nobody approves production, so {WAITS[project.name]}: name people in roles.yaml" in said
+    # What waits, and for whom, is the system's; the file, which all have, says no more than is true of each.
+    assert "nobody is asked" not in (project / "roles.yaml").read_text()
+
+
 def test_somebody_whom_the_system_does_not_know_is_one_sentence(project: Path, clients: dict[str, str]) -> None:
     if project.name == "jenkins":
         return
@@ -183,6 +200,15 @@ def test_without_the_systems_client_it_is_one_sentence(project: Path, tmp_path: 
     assert run(project, "repository.py", "--show", PATH=str(tmp_path / "empty")).returncode == 0
 
 
+def test_jenkins_page_installs_what_its_pipeline_is_written_with() -> None:
+    page = (ROOT / "template" / "docs" / "ci" / "jenkins.md").read_text()
+    [plugins] = re.findall(r"install-plugin (.*) -restart", page)
+    written = (ROOT / "template" / "Jenkinsfile").read_text()
+    words = {"pipeline {": "workflow-aggregator", "lock('": "lockable-resources", "credentials(": "oidc-provider"}
+    assert all(word in written for word in words)
+    assert set(plugins.split()) == {"git", *words.values()}
+
+
 REMOTES = {
     "github": "https://github.invalid/OWNER/NAME.git",
     "gitlab": "https://gitlab.com/GROUP/NAME.git",
@@ -197,7 +223,6 @@ def test_the_pages_commands_set_up_an_empty_repository_and_may_be_run_again(proj
     remote = f'[url "{tmp_path}/remote.git"]\n insteadOf = {REMOTES[project.name]}\n'
     (tmp_path / "config").write_text(f"{remote}[user]\n name = ada\n email = ada@host.invalid\n")
     assert run(project, "owners.py").returncode == 0
-    (project / "job.xml").write_text("<project/>\n")
     page = (project / "docs" / "ci.md").read_text()
     [commands] = re.findall(r"^```\n(.*?)^```", page.partition("## Set-up")[2], re.M | re.S)
     given = {
@@ -211,6 +236,6 @@ def test_the_pages_commands_set_up_an_empty_repository_and_may_be_run_again(proj
         for command in commands.splitlines():
             ended = checkers.run("sh", "-c", command, cwd=project, env=os.environ | given)
             assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
-        states.append((tmp_path / "state.json").read_text())
+        states.append((tmp_path / "state.json").read_text() if (tmp_path / "state.json").exists() else "")
     assert states[0] == states[1]
     assert git(tmp_path / "remote.git", "log", "--format=%s", "main").split() == ["Start"]
