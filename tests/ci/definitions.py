@@ -88,7 +88,7 @@ PIPELINES = {
 
 def gitlab(project: Path) -> Definition:
     content = yaml.safe_load((project / ".gitlab-ci.yml").read_text())
-    jobs = {name: _extended(content, job) for name, job in content.items() if isinstance(job, dict) and "script" in job}
+    jobs = {name: extended(content, job) for name, job in content.items() if isinstance(job, dict) and "script" in job}
     found: Definition = {}
     for trigger, given in PIPELINES.items():
         starts = gitlab_when(content["workflow"]["rules"], given) is not None
@@ -97,13 +97,13 @@ def gitlab(project: Path) -> Definition:
     return found
 
 
-def _extended(content: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+def extended(content: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
     """A job with what it extends; of two that say the same, the later one counts."""
     bases = [job["extends"]] if isinstance(job.get("extends"), str) else job.get("extends", [])
-    extended: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for base in bases:
-        extended |= content[base]
-    return extended | job
+        whole |= content[base]
+    return whole | job
 
 
 def gitlab_when(rules: list[dict[str, str]], given: dict[str, str], otherwise: str = "on_success") -> str | None:
