@@ -1,6 +1,6 @@
 """Bring an environment up or down, look at it, or read its outputs.
 
-make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|env ENV=dev
+make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|infra-secret|env ENV=dev
 """
 
 import argparse
@@ -10,6 +10,7 @@ import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from getpass import getpass
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,17 @@ def env(environment: pulumi.Environment, arguments: list[str]) -> None:
         print(f"export {name}={shlex.quote(value)}")
 
 
+def secret(environment: pulumi.Environment, arguments: list[str]) -> None:
+    """Write a secret key, encrypted, to the stack file. Its value is asked for, or read from standard input."""
+    file = environment.folder / f"Pulumi.{environment.name}.yaml"
+    key = config.secret(file, *arguments[:1] or [""])
+    value = (getpass(f"{key}: ") if sys.stdin.isatty() else sys.stdin.read()).strip()
+    if not value:
+        raise words.InfraError(f"No value came for {key}; type it, or hand it in: make infra-secret ... <FILE")
+    environment.hide(key, value)
+    print(f"{key} is in infra/{file.name}, encrypted; commit it.")
+
+
 def _keep_image(environment: pulumi.Environment) -> None:
     """Where nobody names an image, what runs goes on: previews and the look for drift come without a push."""
     platform, _ = PROGRAMS
@@ -145,7 +157,7 @@ def outputs_of(environment: pulumi.Environment) -> contract.Outputs:
         ) from None
 
 
-COMMANDS = {command.__name__: command for command in (bootstrap, preview, up, down, outputs, env)}
+COMMANDS = {command.__name__: command for command in (bootstrap, preview, up, down, outputs, env, secret)}
 
 
 def main() -> int:
@@ -155,7 +167,8 @@ def main() -> int:
     parsed, more = parser.parse_known_args()
     try:
         file = HERE / f"Pulumi.{parsed.environment}.yaml"
-        whole = config.check(file, parsed.environment)
+        # What a file lacks, the command that completes it need not find there.
+        whole = parsed.command == "secret" or config.check(file, parsed.environment)
         environment = pulumi.environment(parsed.environment, config.target(file), HERE)
         if not whole:
             _keep_image(environment)

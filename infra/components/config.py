@@ -75,14 +75,26 @@ def check(path: Path, environment: str) -> bool:
         if known[name].secret and not isinstance(value, dict):
             raise ConfigError(
                 f"{path.name}: {NAMESPACE}:{name} stands there in clear; "
-                f"set it with: pulumi config set --secret {NAMESPACE}:{name}"
+                f"take it out, and set it with: make infra-secret ENV={environment} KEY={name}"
             )
     plain = {name: value for name, value in held.items() if not known[name].secret}
     plain = _converted(kind, plain)
     if _missing(kind, plain):
         return False
-    _typed(kind, plain, {"environment": environment, "project": "project"}, {})
+    # What they hold is the engine's to read; that they are given decides what else is needed.
+    hidden = {name: "given" for name in held if known[name].secret}
+    _typed(kind, plain, {"environment": environment, "project": "project"}, hidden)
     return True
+
+
+def secret(path: Path, name: str) -> str:
+    """The key with its namespace. Raises ConfigError when the target has no secret of that name."""
+    named = target(path)
+    secrets = [one.name for one in keys(arguments(named)) if one.secret]
+    if name not in secrets:
+        has = f"KEY is one of {', '.join(secrets)}" if secrets else "it has none"
+        raise ConfigError(f"'{name}' is no secret of the target {named}; {has}.")
+    return f"{NAMESPACE}:{name}"
 
 
 def read(kind: type[T], **given: Any) -> T:

@@ -53,6 +53,12 @@ class Environment:
         held = self._quietly(program, "stack", "output", "--json", "--stack", self.name)
         return dict(json.loads(held))
 
+    def hide(self, key: str, value: str) -> None:
+        """Write the value, encrypted, to the stack file. It goes by a pipe: everyone can list a command's words."""
+        program, file = "platform", self.folder / f"Pulumi.{self.name}.yaml"
+        self.create(program)
+        self._quietly(program, "config", "set", "--secret", key, "--config-file", str(file), given=value)
+
     def run(self, program: str, verb: str, *arguments: str, show: bool = True) -> str:
         """Run the verb and return its words, on the terminal as they come or later. Raises InfraError."""
         self._unlock(program)
@@ -76,9 +82,9 @@ class Environment:
             raise words.error("".join(raw))
         return said
 
-    def _quietly(self, program: str, *arguments: str) -> str:
+    def _quietly(self, program: str, *arguments: str, given: str = "") -> str:
         command = self._command(program, *arguments, "--non-interactive")
-        ended = subprocess.run(command, env=self.variables, capture_output=True, text=True)
+        ended = subprocess.run(command, env=self.variables, input=given, capture_output=True, text=True)
         if ended.returncode:
             raise words.error(ended.stderr + ended.stdout)
         return ended.stdout
@@ -109,7 +115,7 @@ def environment(name: str, target: str, folder: Path) -> Environment:
     if not found:
         raise engine.EngineError("Pulumi is missing; install it, or let this project fetch or build it: make engine")
     given = _given()
-    if target != "local" and CI & given.keys() and "PULUMI_BACKEND_URL" not in given:
+    if target != "local" and any(given.get(name) for name in CI) and "PULUMI_BACKEND_URL" not in given:
         # A change from a fork has neither, and may be previewed all the same.
         print(
             f"{name}: Pulumi's state is in var/infra/state, and gone with this job's checkout; "

@@ -27,7 +27,7 @@ class Local:
         self.project = project
         self.home = project / "var" / "infra"
         self.processes = self.home / "dev" / "processes"
-        self.variables = _environment() | {"PYTHONPATH": str(project / "infra"), "PULUMI_HOME": str(project / "pulumi")}
+        self.variables = surroundings() | {"PYTHONPATH": str(project / "infra"), "PULUMI_HOME": str(project / "pulumi")}
 
     def start(self, verb: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         command = [str(self.project / "infra" / ".venv" / "bin" / "python"), "infra/environment.py", verb, "dev"]
@@ -84,6 +84,12 @@ class Local:
             process.kill()
 
 
+def surroundings() -> dict[str, str]:
+    """The machine's variables that a command of a project may see."""
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI_"))}
+    return keep | QUIET
+
+
 def chance(number: int) -> random.Random:
     """Moments nobody chose; the seed is printed, and SLIPWAY_SEED brings them again."""
     seed = os.environ.get("SLIPWAY_SEED") or f"{random.randrange(10**6)}"
@@ -123,8 +129,3 @@ def _token(process: psutil.Process) -> str:
         return str(process.environ().get("ML_PROCESS", ""))
     except (psutil.Error, OSError):
         return ""
-
-
-def _environment() -> dict[str, str]:
-    keep = {key: value for key, value in os.environ.items() if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI_"))}
-    return keep | QUIET

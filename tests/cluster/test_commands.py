@@ -1,0 +1,102 @@
+"""The commands under the real engine, with an API server that only remembers. In this order."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.memory import Memory
+from tests.cluster.plugin import plugins
+from tests.infra.local import surroundings
+from tests.projects import tail
+
+IMAGE, NEXT = (f"registry.example/departures@sha256:{number * 64}" for number in "01")
+DATABASE = "postgresql+psycopg://ml:not-for-everyone@db.example/ml"
+
+
+@dataclass
+class Desk:
+    """Where somebody works on the environment `production`, who logs in with a kubeconfig. variables: for commands."""
+
+    project: Path
+    cluster: Memory
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def make(self, target: str, *words: str, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", target, "ENV=production", *words],
+            cwd=self.project,
+            env=self.variables | variables,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def done(self, target: str, *words: str, given: str = "", **variables: str) -> str:
+        ended = self.make(target, *words, given=given, **variables)
+        assert ended.returncode == 0, tail(ended)
+        return ended.stdout
+
+    def refused(self, target: str, *words: str, **variables: str) -> str:
+        """The one sentence of a command that is not to go on."""
+        ended = self.make(target, *words, **variables)
+        assert ended.returncode == 2, tail(ended)
+        [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("infra: ")]
+        return sentence
+
+    def configure(self, **settings: Any) -> None:
+        held = yaml.safe_load(self.file.read_text())
+        held["config"] |= {f"ml:{key}": value for key, value in settings.items()}
+        self.file.write_text(yaml.safe_dump(held, sort_keys=False))
+
+    @property
+    def file(self) -> Path:
+        return self.project / "infra" / "Pulumi.production.yaml"
+
+
+@pytest.fixture(scope="module")
+def desk(engine: None, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A project of which nothing is up."""
+    folder = tmp_path_factory.mktemp("desk")
+    ignored = shutil.ignore_patterns(".venv", "var", ".tools", "__pycache__")
+    shutil.copytree(project, folder / "project", ignore=ignored)
+    (folder / "project" / "infra" / ".venv").symlink_to(project / "infra" / ".venv")
+    cluster = Memory()
+    here = {name: value for name, value in surroundings().items() if name not in ("CI", "TF_BUILD")}
+    variables = here | {
+        "PULUMI_HOME": str(plugins(project / "infra" / ".venv", folder / "pulumi")),
+        "KUBECONFIG": str(cluster.kubeconfig(folder / "kubeconfig")),
+    }
+    made = Desk(folder / "project", cluster, variables)
+    made.configure(image=IMAGE, store="s3://bucket/prefix")
+    yield made
+    cluster.server.shutdown()
+
+
+def test_a_secret_is_taken_only_encrypted_and_by_its_name(desk: Desk) -> None:
+    before = desk.file.read_text()
+    desk.configure(database=DATABASE)
+    sentence = desk.refused("infra-preview")
+    assert "make infra-secret ENV=production KEY=database" in sentence
+    assert "not-for-everyone" not in sentence
+    desk.file.write_text(before)
+    assert "KEY is one of storeAccess, storeSecret, database, online" in desk.refused("infra-secret", "KEY=databas")
+    assert "No value came for ml:database" in desk.refused("infra-secret", "KEY=database")
+    assert desk.file.read_text() == before
+
+
+def test_production_comes_up_with_the_secrets_that_were_set(desk: Desk) -> None:
+    assert "production needs store, database and online" in desk.refused("infra-preview")
+    for key, value in {"database": DATABASE, "online": "redis://:not-for-everyone@cache.example/0"}.items():
+        said = desk.done("infra-secret", f"KEY={key}", given=f"{value}\n")
+        assert "not-for-everyone" not in said
+    desk.done("infra-up")
+    assert desk.cluster.names("deployments") == ["serving", "tracking"]
+    files = [desk.file, *(path for path in (desk.project / "var").rglob("*") if path.is_file())]
+    assert [path for path in files if b"not-for-everyone" in path.read_bytes()] == []
