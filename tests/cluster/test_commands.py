@@ -100,3 +100,10 @@ def test_production_comes_up_with_the_secrets_that_were_set(desk: Desk) -> None:
     assert desk.cluster.names("deployments") == ["serving", "tracking"]
     files = [desk.file, *(path for path in (desk.project / "var").rglob("*") if path.is_file())]
     assert [path for path in files if b"not-for-everyone" in path.read_bytes()] == []
+
+
+def test_whoever_comes_next_comes_with_a_kubeconfig_of_their_own(desk: Desk, tmp_path: Path) -> None:
+    Path(desk.variables["KUBECONFIG"]).unlink()
+    desk.variables["KUBECONFIG"] = str(desk.cluster.kubeconfig(tmp_path / "theirs"))
+    desk.done("infra-up", "ARGS=--expect-no-changes")
+    desk.done("infra-drift")

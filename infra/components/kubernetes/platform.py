@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,9 @@ class Platform:
 
 
 def provider(args: Arguments) -> k8s.Provider:
+    # The SDK would write its path into the state, and look for the next person's login there. The plugin is a process
+    # of the engine, and finds it by itself.
+    os.environ.pop("KUBECONFIG", None)
     return k8s.Provider(
         "cluster",
         kubeconfig=args.kubeconfig or None,
