@@ -45,6 +45,24 @@ def test_code_owners_follow_and_a_forgotten_update_is_noticed(project: Path) -> 
     assert run(project, "owners.py", "--check").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("key", "held", "said"), [("people", "alice", "[alice]"), ("people", None, "[]"), ("approves", "merge", "[merge]")]
+)
+def test_what_is_no_list_is_one_sentence_and_nobodys_letters(
+    template: Path, tmp_path: Path, key: str, held: Any, said: str
+) -> None:
+    made = render(template, tmp_path / "project", ci="github")
+    roles = yaml.safe_load((made / "roles.yaml").read_text())
+    roles["roles"]["ml_engineer"][key] = held
+    (made / "roles.yaml").write_text(yaml.safe_dump(roles))
+    before = (made / "CODEOWNERS").read_text()
+    for words in ((), ("--check",), ("--approvers", "production")):
+        ended = run(made, "owners.py", *words)
+        assert ended.returncode == 2
+        assert (ended.stdout, ended.stderr) == ("", f"roles.yaml: {key} of ml_engineer is no list; write {said}.\n")
+    assert (made / "CODEOWNERS").read_text() == before
+
+
 def stand_ins(folder: Path) -> None:
     folder.mkdir()
     for name in ("gh", "glab", "az", "java"):

@@ -174,6 +174,18 @@ def test_a_team_in_roles_yaml_is_owner_approver_and_has_the_roles_rights_and_no_
     }
 
 
+def test_one_account_without_brackets_is_not_five_accounts_of_a_letter(project: Path) -> None:
+    roles = project / "roles.yaml"
+    before = roles.read_text()
+    roles.write_text(before.replace("people: []", "people: alice", 1))
+    try:
+        ended = _programs(project, "dev", {"image": "name:1"})
+    finally:
+        roles.write_text(before)
+    assert ended.returncode != 0
+    assert "people of business_stakeholder is no list of accounts; write [alice]" in ended.stderr.splitlines()[-1]
+
+
 def _holders(documents: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
     """The roles that each account or group is bound to."""
     found: dict[tuple[str, str], list[str]] = {}

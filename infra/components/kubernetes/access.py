@@ -12,6 +12,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
+from ..config import ConfigError
+
 FILE = Path(__file__).resolve().parents[3] / "roles.yaml"
 Rules = Sequence[dict]
 LOOK = ("get", "list", "watch")
@@ -85,9 +87,13 @@ def grant(
 
 
 def people(file: Path = FILE) -> dict[str, list[str]]:
-    """The accounts of each role in roles.yaml."""
+    """The accounts of each role in roles.yaml. Raises ConfigError: of a text, each letter would be an account."""
     roles = yaml.safe_load(file.read_text(encoding="utf-8"))["roles"]
-    return {name: list(role.get("people") or []) for name, role in roles.items()}
+    found = {name: role.get("people", []) for name, role in roles.items()}
+    for name, held in found.items():
+        if not (isinstance(held, list) and all(isinstance(each, str) for each in held)):
+            raise ConfigError(f"roles.yaml: people of {name} is no list of accounts; write [{held or ''}].")
+    return found
 
 
 def _holder(name: str) -> dict:

@@ -8,6 +8,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,12 +26,23 @@ FILES = {
 """What a role approves in roles.yaml, and the files that are meant. Later lines win, so the widest comes first."""
 
 
+class Failed(Exception):
+    """What is wrong, in a sentence."""
+
+
 def approvers(what: str) -> list[str]:
-    """The people whose role approves something, in the order of roles.yaml, each once."""
-    roles = yaml.safe_load(ROLES.read_text("utf-8"))["roles"].values()
-    return list(
-        dict.fromkeys(person for role in roles if what in role.get("approves", []) for person in role.get("people", []))
-    )
+    """The people whose role approves something, in the order of roles.yaml, each once. Raises Failed."""
+    roles = yaml.safe_load(ROLES.read_text("utf-8"))["roles"]
+    found = [(listed(name, role, "approves"), listed(name, role, "people")) for name, role in roles.items()]
+    return list(dict.fromkeys(person for approved, people in found if what in approved for person in people))
+
+
+def listed(name: str, role: dict[str, Any], key: str) -> list[str]:
+    """Raises Failed when it is no list of texts: of one text, each letter would be a person."""
+    held = role.get(key, [])
+    if not (isinstance(held, list) and all(isinstance(each, str) for each in held)):
+        raise Failed(f"{ROLES}: {key} of {name} is no list; write [{held or ''}].")
+    return held
 
 
 def codeowners() -> str:
@@ -45,7 +57,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Who has to say yes, from roles.yaml.")
     parser.add_argument("--check", action="store_true", help="only say whether CODEOWNERS is up to date")
     parser.add_argument("--approvers", metavar="ENVIRONMENT", help="print who approves it, separated by commas")
-    asked = parser.parse_args()
+    try:
+        return answer(parser.parse_args())
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def answer(asked: argparse.Namespace) -> int:
     if asked.approvers is not None:
         print(",".join(approvers(asked.approvers)))
     elif not asked.check:

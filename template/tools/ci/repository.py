@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from owners import FILES, approvers
+from owners import FILES, Failed, approvers
 
 ENVIRONMENTS = ("staging", "production", "watch")
 GUARDED = ("staging", "production")
@@ -229,6 +229,9 @@ def main() -> int:
         return 2
     except subprocess.CalledProcessError as error:
         print(f"repository: {' '.join(error.cmd)} ended with {error.returncode}; see above.", file=sys.stderr)
+        return 2
+    except Failed as error:
+        print(f"repository: {error}", file=sys.stderr)
         return 2
     except Unknown as error:
         print(f"repository: {error}; look at roles.yaml and at your login.", file=sys.stderr)
