@@ -21,6 +21,7 @@ KINDS = {
     "/apis/autoscaling/v2": "HorizontalPodAutoscaler",
     "/apis/policy/v1": "PodDisruptionBudget",
 }
+NOTHING = "nothing"
 VERBS = {"GET": "get", "PATCH": "patch", "DELETE": "delete"}
 FIXED = {
     "/version": {"major": "1", "minor": "34"},
@@ -33,7 +34,7 @@ class Memory:
     """objects: by path. failing: a job whose name has it fails. forbidden: what was refused, VERB PATH."""
 
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
-    failing: str = "\0"
+    failing: str = NOTHING
     forbidden: list[str] = field(default_factory=list)
     server: ThreadingHTTPServer = field(init=False)
 
@@ -111,6 +112,9 @@ class Memory:
             group in rule["apiGroups"] and plural in rule["resources"] and verb in rule["verbs"]
             for rule in role["rules"]
         )
+
+    def object(self, plural: str, name: str) -> dict[str, Any]:
+        return next(held for path, held in self.objects.items() if path.endswith(f"/{plural}/{name}"))
 
     def names(self, plural: str) -> list[str]:
         return sorted(path.split("/")[-1] for path in self.objects if f"/{plural}/" in path)

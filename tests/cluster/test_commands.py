@@ -1,5 +1,6 @@
 """The commands under the real engine, with an API server that only remembers. In this order."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.memory import Memory
+from tests.cluster.memory import NOTHING, Memory
 from tests.cluster.plugin import plugins
 from tests.infra.local import surroundings
 from tests.projects import tail
@@ -107,3 +108,18 @@ def test_whoever_comes_next_comes_with_a_kubeconfig_of_their_own(desk: Desk, tmp
     desk.variables["KUBECONFIG"] = str(desk.cluster.kubeconfig(tmp_path / "theirs"))
     desk.done("infra-up", "ARGS=--expect-no-changes")
     desk.done("infra-drift")
+
+
+def test_what_could_not_be_replaced_keeps_the_secret_it_runs_with(desk: Desk) -> None:
+    before = desk.file.read_text()
+    [secret] = desk.cluster.names("secrets")
+    desk.done("infra-secret", "KEY=online", given="redis://:another@cache.example/0")
+    desk.cluster.failing = "preflight"
+    assert "as it was told to" in desk.refused("infra-up", "IMAGE=" + NEXT)
+    desk.cluster.failing = NOTHING
+    used = json.dumps(desk.cluster.object("deployments", "serving"))
+    assert secret in used
+    assert secret in desk.cluster.names("secrets")
+    desk.file.write_text(before)
+    desk.done("infra-up")
+    assert secret in json.dumps(desk.cluster.object("deployments", "serving"))

@@ -44,6 +44,8 @@ def provider(args: Arguments) -> k8s.Provider:
         kubeconfig=args.kubeconfig or None,
         context=args.context or None,
         enable_server_side_apply=True,
+        # What a killed command made and nobody wrote down, and what was left on purpose, is taken over.
+        upsert_existing_objects=True,
     )
 
 

@@ -30,7 +30,8 @@ class Settings(pulumi.ComponentResource):
             metadata={"name": named, "namespace": namespace, "labels": pod.owned(project)},
             immutable=True,
             string_data=contents,
-            opts=pulumi.ResourceOptions(parent=self),
+            # Pods that could not be replaced, and a rollback, still refer to the one before.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         self.name = made.metadata["name"]
         self.register_outputs({"name": self.name})
