@@ -20,6 +20,8 @@ from components.engine import EngineError
 
 HERE = Path(__file__).resolve().parent
 OPTIONS = ("--refresh", "--skip-preview", "--yes")
+LASTING = ("bootstrap", "up", "secret")
+"""Commands that make what the next one has to find."""
 BOOTSTRAP, *PROGRAMS = config.PROGRAMS
 
 
@@ -169,7 +171,9 @@ def main() -> int:
         file = HERE / f"Pulumi.{parsed.environment}.yaml"
         # What a file lacks, the command that completes it need not find there.
         whole = parsed.command == "secret" or config.check(file, parsed.environment)
-        environment = pulumi.environment(parsed.environment, config.target(file), HERE)
+        environment = pulumi.environment(
+            parsed.environment, config.target(file), HERE, lasting=parsed.command in LASTING
+        )
         if not whole:
             _keep_image(environment)
         COMMANDS[parsed.command](environment, more)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from . import backend, engine, words
 from .workspace import POLICIES, workspace
 
@@ -16,6 +18,7 @@ ASKED = ("preview", "up")
 """Verbs at which the policies are asked."""
 CI = {"CI", "TF_BUILD"}
 """What the CI systems set in a job; the second is Azure's."""
+PASSPHRASE = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}
 
 
 @dataclass
@@ -109,24 +112,26 @@ class Environment:
             )
 
 
-def environment(name: str, target: str, folder: Path) -> Environment:
-    """The environment of that name, with an engine and a backend. Raises EngineError when there is no engine."""
+def environment(name: str, target: str, folder: Path, lasting: bool = False) -> Environment:
+    """The environment of that name, with an engine and a backend. lasting: what is made must be found again.
+
+    Raises EngineError when there is no engine, InfraError when a job of CI would lose what lasts.
+    """
     found = engine.find()
     if not found:
         raise engine.EngineError("Pulumi is missing; install it, or let this project fetch or build it: make engine")
     given = _given()
-    if target != "local" and any(given.get(name) for name in CI) and "PULUMI_BACKEND_URL" not in given:
-        # A change from a fork has neither, and may be previewed all the same.
-        print(
-            f"{name}: Pulumi's state is in var/infra/state, and gone with this job's checkout; "
-            "give the job PULUMI_BACKEND_URL, see infra/README.md, State.",
-            file=sys.stderr,
-        )
+    if target != "local" and (missing := _missing(given, folder / f"Pulumi.{name}.yaml")):
+        sentence = f"{name}: what this job keeps is gone with its checkout; give {missing} (infra/README.md, State)."
+        if lasting:
+            raise words.InfraError(sentence)
+        # A change from a fork has none of it, and may be previewed all the same.
+        print(sentence, file=sys.stderr)
     home = folder.parent / "var" / "infra"
     (home / "state").mkdir(parents=True, exist_ok=True)
     variables = given | {"PATH": os.pathsep.join([str(found), str(Path(sys.executable).parent), os.environ["PATH"]])}
     variables.setdefault("PULUMI_BACKEND_URL", f"file://{home / 'state'}")
-    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & variables.keys():
+    if not PASSPHRASE & variables.keys():
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(backend.passphrase(home / "passphrase"))
     return Environment(name, target, folder, home, variables)
 
@@ -134,6 +139,19 @@ def environment(name: str, target: str, folder: Path) -> Environment:
 def _given() -> dict[str, str]:
     """Our environment. A variable that CI hands on without having it is empty, and so none."""
     return {name: value for name, value in engine.quiet().items() if value or not name.startswith("PULUMI_")}
+
+
+def _missing(given: dict[str, str], stack: Path) -> str:
+    """What a job of CI lacks to hand the state, and the key of its secrets, to the next; "" for nothing."""
+    if not any(given.get(name) for name in CI):
+        return ""
+    backend = given.get("PULUMI_BACKEND_URL", "")
+    if not backend:
+        return "it PULUMI_BACKEND_URL"
+    held = yaml.safe_load(stack.read_text(encoding="utf-8")) or {}
+    # Pulumi Cloud has a key of its own.
+    known = PASSPHRASE & given.keys() or "secretsprovider" in held or backend.startswith("http")
+    return "" if known else f"{stack.name} a secretsprovider, or the job PULUMI_CONFIG_PASSPHRASE"
 
 
 def _kept(raw: list[str], lines: Iterable[str]) -> Iterator[str]:

@@ -103,6 +103,14 @@ def test_production_comes_up_with_the_secrets_that_were_set(desk: Desk) -> None:
     assert [path for path in files if b"not-for-everyone" in path.read_bytes()] == []
 
 
+def test_a_job_that_would_lose_the_state_or_its_key_makes_nothing(desk: Desk) -> None:
+    before = dict(desk.cluster.objects)
+    shared = {"CI": "true", "PULUMI_BACKEND_URL": f"file://{desk.project}"}
+    for job, missing in (({"TF_BUILD": "True"}, "PULUMI_BACKEND_URL"), (shared, "PULUMI_CONFIG_PASSPHRASE")):
+        assert missing in desk.refused("infra-up", **job)
+    assert desk.cluster.objects == before
+
+
 def test_whoever_comes_next_comes_with_a_kubeconfig_of_their_own(desk: Desk, tmp_path: Path) -> None:
     Path(desk.variables["KUBECONFIG"]).unlink()
     desk.variables["KUBECONFIG"] = str(desk.cluster.kubeconfig(tmp_path / "theirs"))

@@ -27,14 +27,27 @@ def asked(local: Local, target: str, **variables: str) -> subprocess.CompletedPr
     )
 
 
-def test_a_state_that_would_be_gone_with_its_job_is_told(local: Local) -> None:
+def test_what_would_be_gone_with_its_job_is_told(local: Local) -> None:
+    shared = {"CI": "true", "PULUMI_BACKEND_URL": "s3://bucket"}
     for job in ({"CI": "true"}, {"TF_BUILD": "True"}, {"CI": "true", "PULUMI_BACKEND_URL": ""}):
         told = asked(local, "kubernetes", **job).stderr
         assert len(told.splitlines()) == 1
         assert "PULUMI_BACKEND_URL" in told
         assert asked(local, "local", **job).stderr == ""
-    assert asked(local, "kubernetes").stderr == ""
-    assert asked(local, "kubernetes", CI="true", PULUMI_BACKEND_URL="s3://bucket").stderr == ""
+    for job in (shared, shared | {"PULUMI_CONFIG_PASSPHRASE": ""}):
+        assert (
+            "Pulumi.staging.yaml a secretsprovider, or the job PULUMI_CONFIG_PASSPHRASE"
+            in asked(local, "kubernetes", **job).stderr
+        )
+    for job in (
+        {},
+        shared | {"PULUMI_CONFIG_PASSPHRASE": "x"},
+        shared | {"PULUMI_BACKEND_URL": "https://api.pulumi.com"},
+    ):
+        assert asked(local, "kubernetes", **job).stderr == ""
+    with (local.project / "infra" / "Pulumi.staging.yaml").open("a") as file:
+        file.write("secretsprovider: awskms://alias/ml\n")
+    assert asked(local, "kubernetes", **shared).stderr == ""
 
 
 def test_a_variable_that_ci_hands_on_without_a_value_is_not_set(local: Local) -> None:
