@@ -144,7 +144,7 @@ def secret(environment: pulumi.Environment, arguments: list[str]) -> None:
 
 
 def _keep_image(environment: pulumi.Environment) -> None:
-    """Where nobody names an image, what runs goes on: previews and the look for drift come without a push."""
+    """What runs goes on: previews and the look for drift come without a push."""
     platform, _ = PROGRAMS
     if environment.exists(platform) and (running := environment.outputs(platform).get("image")):
         environment.variables["IMAGE"] = running
@@ -174,7 +174,7 @@ def main() -> int:
         environment = pulumi.environment(
             parsed.environment, config.target(file), HERE, lasting=parsed.command in LASTING
         )
-        if not whole:
+        if not whole or (parsed.command == "preview" and not config.names_image(file)):
             _keep_image(environment)
         COMMANDS[parsed.command](environment, more)
     except (config.ConfigError, EngineError, words.InfraError) as error:

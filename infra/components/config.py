@@ -34,11 +34,15 @@ def arguments(target: str) -> type:
     return kind
 
 
-def image() -> dict[str, str]:
-    """The key `image` where it is named outside the stack file: by IMAGE, or by what was pushed last."""
+def image(pinned: str = "") -> str:
+    """The image that is named: by IMAGE, else pinned in the stack file, else what was pushed last; "" for none."""
     pushed = PUSHED.read_text(encoding="utf-8") if PUSHED.exists() else ""
-    named = os.environ.get("IMAGE", "").strip() or pushed.strip()
-    return {"image": named} if named else {}
+    return os.environ.get("IMAGE", "").strip() or pinned or pushed.strip()
+
+
+def names_image(path: Path) -> bool:
+    """Whether somebody says which image is meant; what was pushed last may be left from another day."""
+    return bool(os.environ.get("IMAGE", "").strip() or _held(path).get("image"))
 
 
 def programs(target: str) -> list[str]:
@@ -149,9 +153,10 @@ def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: 
 
 def _converted(kind: type, plain: dict[str, Any]) -> dict[str, Any]:
     hints = {camel(name): hint for name, hint in get_type_hints(kind).items()}
-    named = image() if "image" in hints else {}
+    if "image" in hints and (named := image(plain.get("image", ""))):
+        plain = {**plain, "image": named}
     values = {}
-    for name, value in {**plain, **named}.items():
+    for name, value in plain.items():
         try:
             values[name] = msgspec.convert(value, hints[name], strict=False)
         except msgspec.ValidationError as error:

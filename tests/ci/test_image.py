@@ -29,7 +29,7 @@ DEPLOYED = """
 import sys
 sys.path.insert(0, "infra")
 from components import config
-print(config.image()["image"])
+print(config.image())
 """
 FIRST_ROW = """
 import json

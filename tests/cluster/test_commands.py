@@ -131,3 +131,17 @@ def test_what_could_not_be_replaced_keeps_the_secret_it_runs_with(desk: Desk) ->
     desk.file.write_text(before)
     desk.done("infra-up")
     assert secret in json.dumps(desk.cluster.object("deployments", "serving"))
+
+
+def test_a_push_that_nothing_runs_yet_is_no_drift_and_goes_behind_a_pin(desk: Desk) -> None:
+    pushed, pinned = desk.project / "var" / "image.digest", desk.file.read_text()
+    pushed.write_text(f"{NEXT}\n")
+    desk.done("infra-drift")
+    desk.file.write_text(pinned.replace(f"  ml:image: {IMAGE}\n", ""))
+    desk.done("infra-drift")
+    desk.done("infra-up")
+    assert NEXT in json.dumps(desk.cluster.object("deployments", "serving"))
+    pushed.unlink()
+    desk.done("infra-drift")
+    desk.file.write_text(pinned)
+    desk.done("infra-up")

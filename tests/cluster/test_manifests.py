@@ -126,7 +126,7 @@ def test_a_wrong_setting_is_one_sentence(project: Path, environment: str, settin
     assert said in ended.stderr.splitlines()[-1]
 
 
-def test_the_image_that_was_pushed_is_what_runs_and_one_that_is_named_goes_before_it(
+def test_the_image_that_was_pushed_is_what_runs_unless_one_is_named(
     made: Made, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _images(made("dev", image="told:1")) == {"told:1"}
@@ -135,6 +135,7 @@ def test_the_image_that_was_pushed_is_what_runs_and_one_that_is_named_goes_befor
     digest.write_text(f"pushed{DIGEST}\n")
     try:
         assert _images(made("production", **(WHOLE | {"image": ""}))) == {f"pushed{DIGEST}"}
+        assert _images(made("dev", image="told:1")) == {"told:1"}
         monkeypatch.setenv("IMAGE", "named:1")
         assert _images(made("dev", image="told:1")) == {"named:1"}
     finally:

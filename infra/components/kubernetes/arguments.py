@@ -29,7 +29,7 @@ class Arguments:
     environment: str
     project: str
     image: str = key(
-        "The project's image, NAME@sha256:... (in dev a tag will do); IMAGE and what `make push` pushed go before it."
+        "The project's image, NAME@sha256:... (in dev a tag will do); IMAGE goes before it, what was pushed after it."
     )
     namespace: str = key("Namespace; empty is PROJECT-ENVIRONMENT.", "")
     kubeconfig: str = key("Path of the kubeconfig; empty is KUBECONFIG or ~/.kube/config.", "")
