@@ -15,7 +15,7 @@ class Outputs:
     tracking_uri: str = ""
     """MLflow's tracking server and registry."""
     artifact_uri: str = ""
-    """Root of the object store: tables, bundles, captures."""
+    """Root of the object store: tables, bundles, captures. Empty where only pods reach it."""
     image_repository: str = ""
     """Where the project's image is pushed, without tag."""
     serving_url: str = ""

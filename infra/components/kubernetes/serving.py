@@ -39,7 +39,8 @@ def serving(args: Arguments, platform: Any) -> Outputs:
     return Outputs(
         target="kubernetes",
         tracking_uri=platform("tracking_uri"),
-        artifact_uri=platform("artifact_uri"),
+        # A store in the namespace has no address outside: its bucket's name alone would lead to Amazon's.
+        artifact_uri=args.store,
         image_repository=args.image.split("@")[0].rsplit(":", 1)[0],
         serving_url=_route(args, after) or f"http://{service.address}",
         serving_auth="keys",
