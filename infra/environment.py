@@ -6,7 +6,6 @@ make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|infra-secre
 import argparse
 import json
 import shlex
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-from components import config, contract, words
+from components import config, contract, ending, words
 from components import pulumi_command as pulumi
 from components.engine import EngineError
 
@@ -105,15 +104,7 @@ def _stood_on(environment: pulumi.Environment) -> dict[str, Any]:
 
 
 def down(environment: pulumi.Environment, arguments: list[str]) -> None:
-    """Take it away, the programs in reverse."""
-    for program in reversed(config.programs(environment.target)):
-        if environment.exists(program):
-            environment.run(program, "destroy", *OPTIONS, *arguments)
-            environment.remove(program)
-    shutil.rmtree(environment.home / environment.name / "processes", ignore_errors=True)
-    kept = environment.home / environment.name / "data"
-    if kept.exists():
-        print(f"\n{environment.name} is down. Kept: {kept} (objects, tracking database); remove it for a clean start.")
+    ending.down(environment, arguments, OPTIONS)
 
 
 def outputs(environment: pulumi.Environment, arguments: list[str]) -> None:

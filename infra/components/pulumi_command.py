@@ -56,6 +56,14 @@ class Environment:
         held = self._quietly(program, "stack", "output", "--json", "--stack", self.name)
         return dict(json.loads(held))
 
+    def resources(self, program: str) -> list[dict[str, Any]]:
+        """What the program has made, as its state knows it."""
+        held = json.loads(self._quietly(program, "stack", "export", "--stack", self.name))
+        return list((held["deployment"] or {}).get("resources") or [])
+
+    def unprotect(self, program: str) -> None:
+        self._quietly(program, "state", "unprotect", "--all", "--yes", "--stack", self.name)
+
     def hide(self, key: str, value: str) -> None:
         """Write the value, encrypted, to the stack file. It goes by a pipe: everyone can list a command's words."""
         program, file = "platform", self.folder / f"Pulumi.{self.name}.yaml"

@@ -145,3 +145,22 @@ def test_a_push_that_nothing_runs_yet_is_no_drift_and_goes_behind_a_pin(desk: De
     desk.done("infra-drift")
     desk.file.write_text(pinned)
     desk.done("infra-up")
+
+
+def test_down_takes_nothing_that_is_protected_until_that_is_confirmed(desk: Desk) -> None:
+    before = dict(desk.cluster.objects)
+    sentence = desk.refused("infra-down")
+    assert "production holds departures-production/tracking-data; nothing was taken away" in sentence
+    assert desk.cluster.objects == before
+    said = desk.done("infra-down", "CONFIRM=production")
+    assert "Kept: departures-production/tracking-data and the namespace" in said
+    assert (desk.cluster.names("persistentvolumeclaims"), desk.cluster.names("deployments")) == (["tracking-data"], [])
+    assert "/api/v1/namespaces/departures-production" in desk.cluster.objects
+
+
+def test_dev_says_what_goes_with_it_and_hands_on_no_address_that_leads_elsewhere(desk: Desk) -> None:
+    desk.done("infra-up", "ENV=dev", "IMAGE=name:1")
+    assert "ML_STORE=" not in desk.done("env", "ENV=dev")
+    said = desk.done("infra-down", "ENV=dev")
+    assert "Gone for good, with all that is in them: departures-dev/" in said
+    assert [path for path in desk.cluster.objects if path.endswith("/namespaces/departures-dev")] == []

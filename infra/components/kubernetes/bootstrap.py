@@ -36,14 +36,20 @@ class Ground(pulumi.ComponentResource):
     """A namespace whose pods are restricted (Pod Security), and between which nothing is open yet."""
 
     def __init__(
-        self, name: str, namespace: str, labels: dict[str, str], opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        namespace: str,
+        labels: dict[str, str],
+        keep: bool = False,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ml:kubernetes:Ground", name, None, opts)
         enforced = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         made = k8s.core.v1.Namespace(
             "namespace",
             metadata={"name": namespace, "labels": {**enforced, **labels}},
-            opts=pulumi.ResourceOptions(parent=self),
+            # With it would go the volumes that are to stay.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=keep),
         )
         closed = k8s.networking.v1.NetworkPolicy(
             "network-deny",
@@ -78,7 +84,7 @@ def bootstrap(args: Arguments) -> Bootstrap:
     prerequisites.check([], args.kubeconfig, args.context)
     cluster = pulumi.ResourceOptions(provider=provider(args))
     labels = {**pod.owned(args.project), "environment": args.environment}
-    ground = Ground("ground", args.place, labels, cluster)
+    ground = Ground("ground", args.place, labels, args.environment == "production", cluster)
     inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=ground.ready))
     CiIdentity("ci", args.place, labels, inside)
     return Bootstrap(args.place, f"{args.place}/ci")
