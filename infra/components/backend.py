@@ -17,6 +17,12 @@ def state(url: str, program: str, stack: str) -> Path | None:
     return Path(url.removeprefix("file://"), ".pulumi", "stacks", f"ml-{program}", f"{stack}.json")
 
 
+def whole(url: str, home: Path) -> str:
+    """A folder's address in full, taken from `home`: the engine works elsewhere, and we look where it writes."""
+    kind, found, folder = url.partition("file://")
+    return url if kind or not found else f"file://{(home / Path(folder).expanduser()).resolve()}"
+
+
 def outputs(state: Path) -> dict[str, Any]:
     """What the stack put out, secrets aside: the engine would need a process, and half a second, to say the same."""
     resources = json.loads(state.read_bytes())["checkpoint"]["latest"].get("resources", [])

@@ -138,7 +138,8 @@ def environment(name: str, target: str, folder: Path, lasting: bool = False) -> 
     home = folder.parent / "var" / "infra"
     (home / "state").mkdir(parents=True, exist_ok=True)
     variables = given | {"PATH": os.pathsep.join([str(found), str(Path(sys.executable).parent), os.environ["PATH"]])}
-    variables.setdefault("PULUMI_BACKEND_URL", f"file://{home / 'state'}")
+    url = variables.get("PULUMI_BACKEND_URL") or f"file://{home / 'state'}"
+    variables["PULUMI_BACKEND_URL"] = backend.whole(url, folder.parent)
     if not PASSPHRASE & variables.keys():
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(backend.passphrase(home / "passphrase"))
     return Environment(name, target, folder, home, variables)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 from tests.infra.local import Local
 
@@ -48,6 +49,14 @@ def test_what_would_be_gone_with_its_job_is_told(local: Local) -> None:
     with (local.project / "infra" / "Pulumi.staging.yaml").open("a") as file:
         file.write("secretsprovider: awskms://alias/ml\n")
     assert asked(local, "kubernetes", **shared).stderr == ""
+
+
+def test_a_folder_of_states_is_found_where_it_was_made(local: Local) -> None:
+    for given, meant in (("~/x", Path.home() / "x"), ("./x", local.project / "x"), ("/y/x", Path("/y/x"))):
+        held = json.loads(asked(local, "local", PULUMI_BACKEND_URL=f"file://{given}").stdout)
+        assert held["PULUMI_BACKEND_URL"] == f"file://{meant}"
+    held = json.loads(asked(local, "local", PULUMI_BACKEND_URL="s3://bucket/~").stdout)
+    assert held["PULUMI_BACKEND_URL"] == "s3://bucket/~"
 
 
 def test_a_variable_that_ci_hands_on_without_a_value_is_not_set(local: Local) -> None:
