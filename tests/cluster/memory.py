@@ -1,6 +1,7 @@
 """An API server that keeps what it is told and runs nothing: for what the commands do, where no pod is needed.
 
-Jobs are complete and deployments rolled out at once. Whoever comes with the token `ci` may what the Role `ci` says.
+Jobs are complete and deployments rolled out at once. Whoever comes with the token `ci` may what the Roles `ci` and
+`ci-settings` say.
 """
 
 import json
@@ -105,12 +106,16 @@ class Memory:
         return told
 
     def _may(self, verb: str, root: str, words: list[str]) -> bool:
-        namespace, plural = words[1:3] if words[0] == "namespaces" and len(words) > 2 else ("", words[0])
-        role = self.objects.get(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles/ci", {"rules": []})
+        namespace, plural, name = words[1:4] if words[0] == "namespaces" and len(words) > 3 else ("", *words[:2])
         group = root.split("/")[2] if root.startswith("/apis") else ""
+        roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles/"
         return any(
-            group in rule["apiGroups"] and plural in rule["resources"] and verb in rule["verbs"]
-            for rule in role["rules"]
+            group in rule["apiGroups"]
+            and plural in rule["resources"]
+            and verb in rule["verbs"]
+            and name in rule.get("resourceNames", [name])
+            for role in ("ci", "ci-settings")
+            for rule in self.objects.get(f"{roles}{role}", {"rules": []})["rules"]
         )
 
     def object(self, plural: str, name: str) -> dict[str, Any]:

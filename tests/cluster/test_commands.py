@@ -97,6 +97,7 @@ def test_production_comes_up_with_the_secrets_that_were_set(desk: Desk) -> None:
     for key, value in {"database": DATABASE, "online": "redis://:not-for-everyone@cache.example/0"}.items():
         said = desk.done("infra-secret", f"KEY={key}", given=f"{value}\n")
         assert "not-for-everyone" not in said
+    desk.done("infra-preview")
     desk.done("infra-up")
     assert desk.cluster.names("deployments") == ["serving", "tracking"]
     files = [desk.file, *(path for path in (desk.project / "var").rglob("*") if path.is_file())]
@@ -145,6 +146,14 @@ def test_a_push_that_nothing_runs_yet_is_no_drift_and_goes_behind_a_pin(desk: De
     desk.done("infra-drift")
     desk.file.write_text(pinned)
     desk.done("infra-up")
+
+
+def test_the_account_of_ci_may_what_a_release_and_the_look_for_drift_take(desk: Desk, tmp_path: Path) -> None:
+    pipeline = {"KUBECONFIG": str(desk.cluster.kubeconfig(tmp_path / "ci", token="ci"))}  # noqa: S106
+    desk.done("infra-up", "IMAGE=" + NEXT, **pipeline)
+    assert NEXT in json.dumps(desk.cluster.object("deployments", "tracking"))
+    desk.done("infra-drift", "IMAGE=" + NEXT, **pipeline)
+    assert desk.cluster.forbidden == []
 
 
 def test_down_takes_nothing_that_is_protected_until_that_is_confirmed(desk: Desk) -> None:

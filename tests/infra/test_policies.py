@@ -182,6 +182,7 @@ def test_a_mistake_in_a_pod_is_refused_by_name(holder: Callable[[], Object], rul
         ("no-wildcard", a_role, "rules.0.verbs", ["*"]),
         ("no-wildcard", a_role, "rules.0.resources", ["*"]),
         ("no-escalation", a_role, "rules.0.resources", ["secrets"]),
+        ("no-escalation", a_role, "rules", [{"resources": ["secrets"], "resourceNames": ["a"], "verbs": ["update"]}]),
         ("no-escalation", a_role, "rules", [{"resources": ["rolebindings"], "verbs": ["create"]}]),
         ("no-escalation", a_role, "rules", [{"resources": ["serviceaccounts/token"], "verbs": ["create"]}]),
         ("no-escalation", a_role, "rules", [{"resources": ["pods/exec"], "verbs": ["create"]}]),

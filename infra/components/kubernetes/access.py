@@ -1,7 +1,7 @@
 """What people may do in the namespace: the seven roles of roles.yaml. No role gives rights.
 
-None reads secrets by name; but a job can mount them, and RBAC knows no job without: whoever may create jobs (the data
-scientist, the data, DevOps and ML engineers) can read them so.
+None of them reads secrets by name; but a job can mount them, and RBAC knows no job without: whoever may create jobs
+(the data scientist, the data, DevOps and ML engineers) can read them so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,10 +54,14 @@ ROLES: Mapping[str, Rules] = {
 
 @dataclass(frozen=True)
 class AccessArgs:
-    """people: accounts by role, as roles.yaml has them. The group NAMESPACE:ROLE has the role too."""
+    """people: accounts by role, as roles.yaml has them. The group NAMESPACE:ROLE has the role too.
+
+    secret: the name of the one Secret, which CI compares with the state; its jobs can mount it anyway.
+    """
 
     namespace: str
     people: Mapping[str, Sequence[str]]
+    secret: pulumi.Input[str]
 
 
 class Access(pulumi.ComponentResource):
@@ -68,6 +72,8 @@ class Access(pulumi.ComponentResource):
             group = f"{args.namespace}:{role.replace('_', '-')}"
             subjects = [_subject("Group", group), *map(_holder, args.people.get(role, ()))]
             grant(role.replace("_", "-"), args.namespace, rules, subjects, mine)
+        compared = {**rule("", ("get",), "secrets"), "resource_names": [args.secret]}
+        grant("ci-settings", args.namespace, [compared], [account("ci", args.namespace)], mine)
         self.register_outputs({})
 
 
@@ -100,6 +106,11 @@ def _holder(name: str) -> dict:
     """The account, or the team (ORGANISATION/TEAM), under the name that the cluster's login gives it."""
     name = name.removeprefix("@")
     return _subject("Group" if "/" in name else "User", name)
+
+
+def account(name: str, namespace: str) -> dict[str, str]:
+    """A ServiceAccount, as the holder of a role."""
+    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
 
 
 def _subject(kind: str, name: str) -> dict:

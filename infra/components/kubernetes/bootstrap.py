@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from . import pod, prerequisites
-from .access import LIMITS, LOOK, SEE, grant, rule
+from .access import LIMITS, LOOK, SEE, account, grant, rule
 from .arguments import Arguments
 from .platform import provider
 
@@ -22,7 +22,9 @@ DEPLOY = (
     rule("gateway.networking.k8s.io", CHANGE, "httproutes"),
     rule("monitoring.coreos.com", CHANGE, "servicemonitors", "prometheusrules"),
 )
-"""What a release changes: the serving program's objects."""
+"""What a release changes: the image, wherever it runs."""
+KNOW = (rule("rbac.authorization.k8s.io", ("get",), "roles", "rolebindings"),)
+"""What the engine compares with its state; the one Secret is the platform's to name (access.py)."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,7 @@ class CiIdentity(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=mine,
         )
-        account = {"kind": "ServiceAccount", "name": "ci", "namespace": namespace}
-        grant("ci", namespace, (*SEE, *LIMITS, *DEPLOY), [account], mine)
+        grant("ci", namespace, (*SEE, *LIMITS, *DEPLOY, *KNOW), [account("ci", namespace)], mine)
         self.register_outputs({})
 
 

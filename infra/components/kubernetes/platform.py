@@ -54,9 +54,9 @@ def platform(args: Arguments) -> Platform:
     cluster = pulumi.ResourceOptions(provider=provider(args))
     place = Place("place", PlaceArgs(args.place, args.project, args.quota, args.outside), cluster)
     inside = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=place.ready))
-    Access("access", AccessArgs(args.place, people()), inside)
     values, key = _secrets(args)
     secret = Settings("settings", args.place, args.project, values, inside)
+    Access("access", AccessArgs(args.place, people(), secret.name), inside)
     servers = Servers(args, secret.name, inside)
 
     endpoint: pulumi.Input[str] = args.store_endpoint
