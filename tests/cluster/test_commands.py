@@ -67,7 +67,6 @@ def desk(engine: None, project: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("desk")
     ignored = shutil.ignore_patterns(".venv", "var", ".tools", "__pycache__")
     shutil.copytree(project, folder / "project", ignore=ignored)
-    (folder / "project" / "infra" / ".venv").symlink_to(project / "infra" / ".venv")
     cluster = Memory()
     here = {name: value for name, value in surroundings().items() if name not in ("CI", "TF_BUILD")}
     variables = here | {
