@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from .errors import ProjectError
+from .errors import ProjectError, first_line
 
 Kind = TypeVar("Kind")
 
@@ -47,7 +47,7 @@ def _not_yaml(path: Path, error: Exception) -> str:
     # A date that no calendar has is a ValueError.
     mark = getattr(error, "problem_mark", None)
     where = f" line {mark.line + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    problem = getattr(error, "problem", None) or first_line(error)
     return f"{path}{where}: not YAML: {problem}."
 
 

@@ -146,11 +146,12 @@ def _reorder(contract: Contract, store: Store, name: str, current: set[str]) -> 
     version, keys = tables.version(store, table), [*source.entity, source.time]
     held = tables.read(store, table, version).sort_by("_seq")
     gone = _absent(held["_row"], pa.array(sorted(current), pa.string()))
+    stays = pc.invert(gone)
     said = held.select([*keys, "_seq"]).append_column("gone", gone)
     last = said.group_by(keys).aggregate([("_seq", "max")])["_seq_max"]
     withdrawn = said.filter(pc.and_(gone, pc.is_in(said["_seq"], value_set=last.combine_chunks())))
-    if len(withdrawn.join(said.filter(pc.invert(gone)).select(keys), keys, join_type="left semi")):
-        both = pa.concat_tables([held.filter(gone), held.filter(pc.invert(gone))]).drop_columns(["_seq"])
+    if len(withdrawn.join(said.filter(stays).select(keys), keys, join_type="left semi")):
+        both = pa.concat_tables([held.filter(gone), held.filter(stays)]).drop_columns(["_seq"])
         tables.swap(store, table, version, tables.numbered(both, "_seq", 0))
 
 
@@ -183,14 +184,13 @@ def _withdraw(store: Store, name: str, rows: set[str]) -> int:
     leave its example in twice, with both answers.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     table = f"raw_{name}"
     version = tables.version(store, table)
     if not rows or version is None:
         return 0
     raw = tables.read(store, table, version)
-    kept = raw.filter(pc.invert(pc.is_in(raw["_row"], value_set=pa.array(sorted(rows), pa.string()))))
+    kept = raw.filter(_absent(raw["_row"], pa.array(sorted(rows), pa.string())))
     if len(kept) < len(raw):
         tables.swap(store, table, version, kept)
     return len(raw) - len(kept)

@@ -48,8 +48,7 @@ def add(contract: Contract, store: Store, path: Path) -> Added:
 
 def newest(store: Store) -> dict[str, str]:
     """The newest label by prediction id."""
-    held = _held(store)
-    return dict(zip(held["id"].to_pylist(), held["label"].to_pylist(), strict=True))
+    return _newest(_held(store))
 
 
 def _held(store: Store) -> "pa.Table":
@@ -57,13 +56,16 @@ def _held(store: Store) -> "pa.Table":
     return tables.select(store, "labels", ["id", "label", "at"]).sort_by("at")
 
 
+def _newest(held: "pa.Table") -> dict[str, str]:
+    return dict(zip(held["id"].to_pylist(), held["label"].to_pylist(), strict=True))
+
+
 def _append(store: Store, given: dict[str, str]) -> int:
     import pyarrow as pa
 
     # Read once: between two looks another process may add the same labels.
     held = _held(store)
-    ids = held["id"].to_pylist()
-    known, said = dict(zip(ids, held["label"].to_pylist(), strict=True)), Counter(ids)
+    known, said = _newest(held), Counter(held["id"].to_pylist())
     fresh = {id: label for id, label in given.items() if known.get(id) != label}
     if not fresh:
         return 0
