@@ -1,6 +1,6 @@
 """Bring an environment up or down, look at it, or read its outputs.
 
-make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|infra-secret|env ENV=dev
+make infra-bootstrap|infra-preview|infra-up|infra-down|infra-outputs|infra-secret|infra-job|env ENV=dev
 """
 
 import argparse
@@ -69,6 +69,8 @@ def up(environment: pulumi.Environment, arguments: list[str]) -> None:
         preview(environment, [])
         raise
     made = outputs_of(environment)
+    if rollout := config.module(environment.target, "rollout"):
+        rollout.wait(made.batch_queue, environment.file)
     print(f'\n{environment.name} is up. Its addresses as ML_* variables:  eval "$(make -s env ENV={environment.name})"')
     print(f"Service: {made.serving_url}   MLflow: {made.tracking_uri}")
 
@@ -123,9 +125,17 @@ def env(environment: pulumi.Environment, arguments: list[str]) -> None:
         print(f"export {name}={shlex.quote(value)}")
 
 
+def job(environment: pulumi.Environment, arguments: list[str]) -> int:
+    """Run `ml ARGUMENTS` inside the environment; its exit code."""
+    name, inside = environment.name, config.module(environment.target, "job")
+    if not inside:
+        raise words.InfraError(f'{name} is on this machine; take its addresses: eval "$(make -s env ENV={name})"')
+    return int(inside.run(outputs_of(environment).batch_queue, arguments, environment.file))
+
+
 def secret(environment: pulumi.Environment, arguments: list[str]) -> None:
     """Write a secret key, encrypted, to the stack file. Its value is asked for, or read from standard input."""
-    file = environment.folder / f"Pulumi.{environment.name}.yaml"
+    file = environment.file
     key = config.secret(file, *arguments[:1] or [""])
     value = (getpass(f"{key}: ") if sys.stdin.isatty() else sys.stdin.read()).strip()
     if not value:
@@ -150,7 +160,7 @@ def outputs_of(environment: pulumi.Environment) -> contract.Outputs:
         ) from None
 
 
-COMMANDS = {command.__name__: command for command in (bootstrap, preview, up, down, outputs, env, secret)}
+COMMANDS = {command.__name__: command for command in (bootstrap, preview, up, down, outputs, env, secret, job)}
 
 
 def main() -> int:
@@ -167,7 +177,7 @@ def main() -> int:
         )
         if not whole or (parsed.command == "preview" and not config.names_image(file)):
             _keep_image(environment)
-        COMMANDS[parsed.command](environment, more)
+        return COMMANDS[parsed.command](environment, more) or 0
     except (config.ConfigError, EngineError, words.InfraError) as error:
         print(f"infra: {error}", file=sys.stderr)
         return error.code if isinstance(error, words.InfraError) else 2
@@ -179,7 +189,6 @@ def main() -> int:
     except KeyboardInterrupt:
         print("infra: interrupted; run the same command again and it goes on.", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -45,9 +45,20 @@ def names_image(path: Path) -> bool:
     return bool(os.environ.get("IMAGE", "").strip() or _held(path).get("image"))
 
 
+def text(path: Path, name: str) -> str:
+    """A plain key of the stack file; "" where it is not given."""
+    return str(_held(path).get(name, ""))
+
+
 def programs(target: str) -> list[str]:
     """The programs that a target has."""
     return [name for name in PROGRAMS if find_spec(f"components.{target}.{name}")]
+
+
+def module(target: str, name: str) -> Any:
+    """The target's module of that name; None where it has none."""
+    where = f"components.{target}.{name}"
+    return import_module(where) if find_spec(where) else None
 
 
 def target(path: Path) -> str:

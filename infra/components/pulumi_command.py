@@ -32,6 +32,11 @@ class Environment:
     variables: dict[str, str]
     said: str = field(default="", repr=False)
 
+    @property
+    def file(self) -> Path:
+        """Its configuration."""
+        return self.folder / f"Pulumi.{self.name}.yaml"
+
     def create(self, program: str) -> None:
         """Make the program's stack where there is none yet."""
         if not self.exists(program):
@@ -66,9 +71,9 @@ class Environment:
 
     def hide(self, key: str, value: str) -> None:
         """Write the value, encrypted, to the stack file. It goes by a pipe: everyone can list a command's words."""
-        program, file = "platform", self.folder / f"Pulumi.{self.name}.yaml"
+        program = "platform"
         self.create(program)
-        self._quietly(program, "config", "set", "--secret", key, "--config-file", str(file), given=value)
+        self._quietly(program, "config", "set", "--secret", key, "--config-file", str(self.file), given=value)
 
     def run(self, program: str, verb: str, *arguments: str, show: bool = True) -> str:
         """Run the verb and return its words, on the terminal as they come or later. Raises InfraError."""

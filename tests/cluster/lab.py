@@ -45,14 +45,37 @@ class Lab:
             **{f"ml:{key}": value for key, value in (self.settings | settings).items()},
         }
         (infra / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump({"config": config}))
+        command = [str(infra / ".venv" / "bin" / "python"), str(infra / "environment.py"), verb, ENVIRONMENT, *words]
+        return subprocess.Popen(
+            command, env=self.variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def variables(self) -> dict[str, str]:
         inherited = {
             key: value
             for key, value in os.environ.items()
             if not key.startswith(("VIRTUAL_ENV", "ML_", "PULUMI")) and key not in ("CI", "TF_BUILD")
         }
-        environment = inherited | QUIET | {"PULUMI_HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
-        command = [str(infra / ".venv" / "bin" / "python"), str(infra / "environment.py"), verb, ENVIRONMENT, *words]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return inherited | QUIET | {"PULUMI_HOME": str(self.home), "KUBECONFIG": str(self.cluster.kubeconfig)}
+
+    def make(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", *words],
+            cwd=self.project,
+            env=self.variables() | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def login(self, account: str, file: Path) -> str:
+        """A kubeconfig for a ServiceAccount of the namespace, by a token of an hour."""
+        config = yaml.safe_load(self.cluster.kubeconfig.read_text())
+        token = self.kubectl("create", "token", account).strip()
+        for user in config["users"]:
+            user["user"] = {"token": token}
+        file.write_text(yaml.safe_dump(config))
+        return str(file)
 
     def infra(self, verb: str, *words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
         with self.start(verb, *words, **settings) as process:

@@ -94,7 +94,7 @@ class Memory:
     def _keep(self, path: str, told: dict[str, Any]) -> dict[str, Any]:
         told["metadata"]["generation"] = 1
         if told["kind"] == "Deployment":
-            number = told["spec"].get("replicas", 1)
+            number = told["spec"].setdefault("replicas", 1)
             told["status"] = {"observedGeneration": 1} | dict.fromkeys(
                 ("replicas", "updatedReplicas", "availableReplicas"), number
             )

@@ -91,6 +91,10 @@ def test_a_secret_is_taken_only_encrypted_and_by_its_name(desk: Desk) -> None:
     assert desk.file.read_text() == before
 
 
+def test_a_command_in_an_environment_that_is_not_up_says_how_to_bring_it_up(desk: Desk) -> None:
+    assert "make infra-up ENV=dev" in desk.refused("infra-job", "ENV=dev", "ARGS=status")
+
+
 def test_production_comes_up_with_the_secrets_that_were_set(desk: Desk) -> None:
     assert "production needs store, database and online" in desk.refused("infra-preview")
     for key, value in {"database": DATABASE, "online": "redis://:not-for-everyone@cache.example/0"}.items():

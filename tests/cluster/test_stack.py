@@ -2,11 +2,14 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.lab import Lab, until
 from tests.infra.local import chance, kill_after
+from tests.projects import tail
 
 CAPTURED = """
 import json
@@ -74,6 +77,46 @@ def test_the_outputs_keep_the_contract(service: Lab) -> None:
     assert found["target"] == "kubernetes"
     assert found["tracking_uri"] == f"http://tracking.{service.namespace}.svc:5000"
     assert found["ci_identity"] == f"{service.namespace}/ci"
+
+
+@pytest.fixture
+def pipeline(service: Lab, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """make TARGETS... as a job of CI does it outside the cluster, with CI's own account; what it said."""
+    account = service.login("ci", tmp_path / "kubeconfig")
+
+    def make(*targets: str, code: int = 0) -> str:
+        ended = service.make(*targets, KUBECONFIG=account)
+        assert ended.returncode == code, tail(ended)
+        return ended.stdout + ended.stderr
+
+    yield make
+    for left in (".env", "var/ci/settings.mk"):
+        (service.project / left).unlink(missing_ok=True)
+
+
+def test_the_steps_of_a_pipeline_run_inside_and_end_as_they_do_here(pipeline: Callable[..., str]) -> None:
+    pipeline("settings", "ENV=dev")
+    said = pipeline("evaluate", "gate", "smoke", "load")
+    assert said.count("rows with version 1") == 2
+    assert "Error 3" in pipeline("infra-job", "ARGS=smoke --seconds 1 --p99 0.001", code=2)
+    assert "No such command" in pipeline("infra-job", "ARGS=smokes", code=2)
+
+
+def test_a_step_that_is_stopped_outside_is_stopped_inside(service: Lab) -> None:
+    def started() -> list[str]:
+        names = [
+            job["metadata"]["name"]
+            for job in service.get("jobs")["items"]
+            if "deletionTimestamp" not in job["metadata"]
+        ]
+        return [name for name in names if name.startswith("ml-")]
+
+    before = started()
+    with service.start("job", "smoke", "--seconds", "120") as process:
+        until(lambda: len(started()) > len(before), 60, "the job")
+        process.terminate()
+    assert process.returncode == 128 + 15
+    until(lambda: started() == before, 30, "no job any more")
 
 
 def test_another_image_and_back_lose_no_request(service: Lab) -> None:

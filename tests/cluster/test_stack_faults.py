@@ -56,6 +56,16 @@ def test_what_the_cluster_lacks_is_one_sentence(service: Lab) -> None:
         assert sentence in service.refused("preview", **settings)
 
 
+def test_pods_that_cannot_start_fail_the_command_and_those_before_them_answer(service: Lab) -> None:
+    before = service.ready()
+    with service.load() as load:
+        sentence = service.refused("up", servingMemory="40Mi")
+    assert "the new serving pods do not start (serving-" in sentence
+    assert "those before them go on answering" in sentence
+    assert (load.failed, service.ready()) == ([], before)
+    service.done("up")
+
+
 def test_what_was_deleted_is_found_and_made_again(service: Lab, edge: dict[str, Any]) -> None:
     objects = ["service/serving", "cronjob/train", "networkpolicy/dns", "role/ml-engineer", "deployment/online"]
     if edge:

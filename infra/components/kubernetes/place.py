@@ -14,6 +14,7 @@ FLOWS = {
     "database": ("tracking",),
     "tracking": ("job",),
     "online": ("serving", "job"),
+    "serving": ("job",),
 }
 """Who may be reached by whom. Everything else is closed; `serving` is open to the whole cluster and asks for keys."""
 

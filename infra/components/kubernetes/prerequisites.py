@@ -4,16 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import ConfigError
+from .api import Missing, connect
 
 OLDEST = (1, 30)
 """The first version in which a stopping pod may sleep without a shell."""
 OPEN = ("/version", "/apis")
 """What everybody may read whom the cluster knows."""
-
-
-class Missing(ConfigError):
-    """A prerequisite that is not there; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -97,18 +93,10 @@ def _cluster(kubeconfig: str, context: str) -> Callable[[str], Any]:
     """
     import json
 
-    from kubernetes import client, config
     from urllib3.exceptions import HTTPError
 
-    configuration = client.Configuration()
-    try:
-        config.load_kube_config(kubeconfig or None, context or None, configuration)
-    except (config.ConfigException, OSError) as error:
-        raise Missing(
-            f"No cluster is configured: {error}; set KUBECONFIG, or the keys kubeconfig and context."
-        ) from None
-    configuration.retries = 0
-    api = client.ApiClient(configuration)
+    api = connect(kubeconfig, context)
+    configuration = api.configuration
 
     def ask(path: str) -> Any:
         try:

@@ -1,6 +1,6 @@
-"""The steps by the clock: one CronJob each, never two of one at a time. CI and people start the same by hand:
+"""The steps by the clock: one CronJob each, never two of one at a time. CI and people start any command by hand:
 
-kubectl create job --from=cronjob/train train-now
+make infra-job ENV=... ARGS="run train"
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,9 @@ STEPS: Mapping[str, Sequence[Sequence[str]]] = {
     "monitor": (("run", "monitor"),),
     "retrain": (("run", "retrain"),),
     "score": (("run", "score"),),
+    "ml": (("--help",),),
 }
-"""What a job runs, one after the other."""
+"""What a job runs, one after the other; `ml` is what `make infra-job` gives its words to."""
 NEVER = "0 0 31 2 *"
 """The 31st of February: a job that only people and CI start."""
 
@@ -84,8 +85,8 @@ def job_spec(job: str, args: ScheduleArgs, labels: dict[str, str]) -> dict:
     ]
     spec = pod.spec(steps[-1:], app.secret, first=steps[:-1], volumes=volumes, restart_policy="Never", **app.pull)
     return {
-        # A second rollback undoes the first; a second retrain is told to wait, and would end well.
-        "backoff_limit": 0 if job in ("rollback", "retrain") else 1,
+        # A second rollback undoes the first; a second retrain is told to wait, and would end well; a person looks.
+        "backoff_limit": 0 if job in ("rollback", "retrain", "ml") else 1,
         "active_deadline_seconds": int(args.hours * 3600),
         "ttl_seconds_after_finished": 86400,
         "template": {"metadata": {"labels": labels}, "spec": spec},

@@ -1,5 +1,6 @@
 """Serving on Kubernetes: the service by its image's digest, the steps by the clock, the way in, the alarms."""
 
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -33,7 +34,9 @@ def serving(args: Arguments, platform: Any) -> Outputs:
     after = pulumi.ResourceOptions.merge(cluster, pulumi.ResourceOptions(depends_on=[checked]))
     sizes = (args.replicas, args.max_replicas, args.cpu_target, args.calm_seconds, args.serving_size)
     service = ModelService("serving", ServiceArgs(app, *sizes), after)
-    Schedule("schedule", ScheduleArgs(app, args.schedule, args.job_size), after)
+    asking = {"ML_SERVING_URL": f"http://{service.address}"}
+    jobs = replace(app, env=env | asking, secrets=SECRETS | {"ML_SERVING_KEY": "api-key"})
+    Schedule("schedule", ScheduleArgs(jobs, args.schedule, args.job_size), after)
     if args.alerts:
         Alerts("alerts", args.place, args.project, opts=after)
     return Outputs(
