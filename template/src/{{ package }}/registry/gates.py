@@ -108,5 +108,10 @@ def _check_limit(metric: str, limit: Limit, where: str) -> None:
     wrong, right = ("max", "min") if better(metric) == "higher" else ("min", "max")
     if getattr(limit, wrong) is not None:
         raise ProjectError(f"{where}.{wrong}: {metric} is better when {better(metric)}; give {right} instead.")
-    if getattr(limit, right) is None:
+    asked = getattr(limit, right)
+    if asked is None:
         raise ProjectError(f"{where}: give {right}.")
+    # A percentage, most often.
+    if not (asked <= 1 if right == "min" else asked >= 0):
+        bound = "at most 1" if right == "min" else "never below 0"
+        raise ProjectError(f"{where}.{right} is {asked:g}, which no model reaches: {metric} is {bound}.")
