@@ -38,7 +38,7 @@ def run(
 @app.command()
 def tune(
     trials: Annotated[int, typer.Option(min=1, help="How many settings to try.")] = 30,
-    timeout: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
     reset: Annotated[bool, typer.Option(help="Forget the tuned parameters; train with the defaults again.")] = False,
     json: Json = False,
 ) -> None:

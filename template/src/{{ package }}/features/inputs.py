@@ -52,7 +52,10 @@ def target(contract: Contract, rows: "pa.Table") -> "pa.ChunkedArray":
 
 
 def classes(contract: Contract, names: "pa.ChunkedArray") -> list[str]:
-    """The observed classes in order, the positive one of two last. Raises ContractError for fewer than two."""
+    """The observed classes in order, the positive one of two last.
+
+    Raises ContractError for fewer than two, or more than two where one is called positive.
+    """
     if contract.task != "classification":
         return []
     from ..data.text import ordered
@@ -66,7 +69,13 @@ def classes(contract: Contract, names: "pa.ChunkedArray") -> list[str]:
         raise ContractError(
             f"contract.yaml: positive '{contract.positive}' is no value of '{contract.target}': {', '.join(found)}."
         )
-    if len(found) == 2 and contract.positive:
+    if len(found) > 2 and contract.positive is not None:
+        raise ContractError(
+            f"contract.yaml: positive is '{contract.positive}', one of two classes, but '{contract.target}' is "
+            f"{', '.join(found[:5])}{', ...' * (len(found) > 5)}; keep the others out by its `values` or `min` and "
+            "`max`, or take positive out."
+        )
+    if contract.positive is not None:
         found.sort(key=lambda name: name == contract.positive)
     return found
 

@@ -137,6 +137,8 @@ def _up(low: float, high: float) -> tuple[Any, list[dict[str, Any]]]:
 
 def _ticks(times: Sequence[datetime]) -> list[dict[str, Any]]:
     """First, middle and last time; what reads alike is told once, the ends first."""
+    if times[0] == times[-1]:
+        return [{"x": (LEFT + RIGHT) / 2, "anchor": "middle", "label": moments(times)[0]}]
     first, middle, last = moments([times[0], times[len(times) // 2], times[-1]])
     marks = [(LEFT, "start", first), (RIGHT, "end", last), ((LEFT + RIGHT) / 2, "middle", middle)]
     told = {label: {"x": x, "anchor": anchor, "label": label} for x, anchor, label in reversed(marks)}

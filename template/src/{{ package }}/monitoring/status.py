@@ -81,7 +81,7 @@ def _deployed(now: Deployment | None, crowning: Deployment | None) -> list[tuple
         return [("champion", "none yet; ml run promote makes one")]
     lines = [("champion", f"version {now.champion.version} ({now.champion.digest[:12]}), {_moved(crowning)}")]
     if beside := now.challenger:
-        doing = f"answers {beside.share:.0%} of requests" if beside.mode == "share" else "watches as shadow"
+        doing = f"answers {100 * beside.share:.3g}% of requests" if beside.mode == "share" else "watches as shadow"
         by = f", {_moved(now)}" if now.action == "challenge" else ""
         lines.append(("challenger", f"version {beside.version} ({beside.digest[:12]}), {doing}{by}"))
     if now.previous:

@@ -66,9 +66,10 @@ def _brought(move: Deployment) -> str | None:
 
 def _purpose(contract: Contract, schema: Schema, version: ModelVersion, manifest: Manifest) -> str:
     # Of the bundle, not of the contract: that may be another by now.
+    kind = f"{schema.task}; the probability of `{schema.classes[1]}`" if len(schema.classes) == 2 else schema.task
     return (
         f"# {contract.name}, version {version.version}\n\n"
-        f"Predicts `{schema.target}` ({schema.task}) for one row of `{contract.examples_name}`. "
+        f"Predicts `{schema.target}` ({kind}) for one row of `{contract.examples_name}`. "
         f"Registered {version.at}.\n\n"
         + _table(
             ["part", "value"],

@@ -163,7 +163,8 @@ def _gap(part: Slice, name: str, yardstick: float) -> float:
 
 
 def _undefined(label: str, name: str, evaluation: Evaluation) -> Check:
-    sentence = f"{name} cannot be computed on the {evaluation.rows} test rows; are there too few, or all of one class?"
+    why = "is every answer the same class" if name == "precision" else "are there too few, or all of one class"
+    sentence = f"{name} cannot be computed on the {evaluation.rows} test rows; {why}?"
     return Check(label, False, None, None, sentence)
 
 

@@ -96,6 +96,12 @@ def _check(gates: Gates, path: Path) -> None:
         can_decide = sorted(reported()[kind] & WEIGHTED.keys())
         if metric not in can_decide:
             raise ProjectError(f"{path}: metric.{kind}: '{metric}' cannot decide; give one of {', '.join(can_decide)}.")
+    seen = gates.monitoring
+    if seen.window_rows < seen.min_rows:
+        raise ProjectError(
+            f"{path}: monitoring.window_rows is {seen.window_rows}, and no verdict is given on fewer than "
+            f"{seen.min_rows} rows (monitoring.min_rows); give at least as many."
+        )
     every = sorted(frozenset().union(*reported().values()))
     for metric, limit in gates.thresholds.items():
         if metric not in every:

@@ -147,9 +147,10 @@ def publish(made: Made, store: Store, run_id: str) -> Manifest:
 
 def _decided_otherwise(model: Any, schema: Schema, rows: Examples, answers: Floats) -> list[str]:
     """What to know of a model with a threshold of its own: what is served, and measured, are its probabilities."""
-    has_both = hasattr(model, "predict_proba") and hasattr(model, "predict")
-    if schema.task == "regression" or not has_both or not len(rows):
+    if schema.task == "regression" or not hasattr(model, "predict") or not len(rows):
         return []
+    if not hasattr(model, "predict_proba"):
+        return ["the model tells no probabilities: 0 or 1 is served and measured; CalibratedClassifierCV gives it some"]
     with blamed("predict failed"):
         own = np.asarray(model.predict(frame(schema, rows.numeric, rows.categorical)), dtype=np.int64)
     differ = int((own.reshape(len(rows)) != answered(answers)).sum())

@@ -1,9 +1,8 @@
 """Tuning: search the parameters of model.py on the validation rows, and keep the best for the next training."""
 
 import json
-import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +51,8 @@ def tune(
     """Try `trials` more settings, or until `timeout` seconds have passed; the best are kept in the store.
 
     The study is a SQLite file under settings.home, one for each metric and version of the training set and of model.py;
-    a later call, or one after an interruption, goes on with it. Raises ProjectError when every trial failed.
+    a later call, or one after an interruption, goes on with it. What was kept before stays until something is better on
+    this data with this model.py. Raises ProjectError when every trial failed.
     """
     import optuna
 
@@ -63,8 +63,8 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data = stored(store)
     metric: str = getattr(gates.metric, kind_of(data.schema))
-    default = _value(data, settings.seed, {}, metric)
-    with _kept(settings.home / "tuning.db"):
+    before = _before(data, settings.seed, metric, tuned(store, contract.name))
+    with _readable(settings.home / "tuning.db"):
         study = _study(contract, settings, data, metric)
         tried = len(study.trials)
 
@@ -78,8 +78,9 @@ def tune(
                 raise
 
         def after(study: "optuna.Study", trial: "optuna.trial.FrozenTrial") -> None:
-            best = _best(study, metric, default)
-            _keep(store, contract.name, best)
+            best = _best(study, metric, before)
+            if trial.state == optuna.trial.TrialState.COMPLETE:
+                _keep(store, contract.name, best)
             progress(len(study.trials) - tried, best.value)
 
         # A value outside what the estimator takes fails its trial, not the search.
@@ -88,7 +89,7 @@ def tune(
             if not failures:
                 raise ProjectError("No trial ended in the time given; give --timeout more seconds.")
             raise ProjectError(f"Every trial failed; look at `space` of {RECIPE}. The last one: {failures[-1]}")
-        return _best(study, metric, default)
+        return _best(study, metric, before)
 
 
 def tuned(store: Store, model: str) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _value(data: "TrainingSet", seed: int, params: dict[str, Any], metric: str) 
 
 
 @contextmanager
-def _kept(database: Path) -> Iterator[None]:
+def _readable(database: Path) -> Iterator[None]:
     """Say in one sentence that the studies cannot be read or written."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
@@ -188,17 +189,24 @@ def _study(contract: Contract, settings: Settings, data: "TrainingSet", metric: 
     return study
 
 
-def _best(study: "optuna.Study", metric: str, default: float) -> Tuned:
+def _before(data: "TrainingSet", seed: int, metric: str, kept: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
+    """What a trial has to beat, by its value: the defaults, and what was kept before where model.py still takes it."""
+    found: list[tuple[float, dict[str, Any]]] = [(_value(data, seed, {}, metric), {})]
+    if kept:
+        with suppress(ProjectError):
+            found.append((_value(data, seed, kept, metric), kept))
+    return found
+
+
+def _best(study: "optuna.Study", metric: str, before: list[tuple[float, dict[str, Any]]]) -> Tuned:
     import optuna
 
     done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    is_minimized = study.direction == optuna.study.StudyDirection.MINIMIZE
-    sign = 1.0 if is_minimized else -1.0
-    best = min(done, key=lambda trial: sign * (trial.value or 0.0), default=None)
-    value = math.nan if best is None or best.value is None else best.value
-    if best is None or not sign * value < sign * default:
-        return Tuned(metric, default, {}, default, len(study.trials))
-    return Tuned(metric, value, best.user_attrs.get(PARAMETERS, best.params), default, len(study.trials))
+    sign = 1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1.0
+    found = before + [(trial.value or 0.0, trial.user_attrs.get(PARAMETERS, trial.params)) for trial in done]
+    # Of equals the first.
+    value, best = min(found, key=lambda each: sign * each[0])
+    return Tuned(metric, value, best, before[0][0], len(study.trials))
 
 
 def _keep(store: Store, model: str, best: Tuned) -> None:
