@@ -1,5 +1,6 @@
 """`ml ARGS` inside the cluster, asked for from outside: a job made from the CronJob `ml`, followed to its end."""
 
+import os
 import signal
 import sys
 import time
@@ -38,7 +39,7 @@ class _Job:
         container.args = list(arguments)
         # Whom records name.
         container.env = [each for each in container.env if each.name != "USER"]
-        container.env.append(client.V1EnvVar(name="USER", value=getuser()))
+        container.env.append(client.V1EnvVar(name="USER", value=_user()))
         meta = client.V1ObjectMeta(generate_name="ml-", labels=template.metadata.labels)
         made = self.batch.create_namespaced_job(namespace, client.V1Job(metadata=meta, spec=template.spec))
         self.name: str = made.metadata.name
@@ -101,6 +102,14 @@ class _Job:
         if ended.reason == "OOMKilled":
             raise InfraError(f"{self.namespace}/{self.name} took more memory than ml:jobMemory gives it.")
         return int(ended.exit_code)
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        # In a runner's container the number may have no name.
+        return f"uid-{os.getuid()}"
 
 
 def _waiting(pod: Any) -> str:

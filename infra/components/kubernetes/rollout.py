@@ -35,7 +35,7 @@ def wait(namespace: str, stack: Path) -> None:
             if final:
                 break
             time.sleep(1)
-    raise InfraError(f"{namespace}: the new serving pods do not start ({why}); those before them go on answering.")
+    raise InfraError(f"{namespace}: the new serving pods do not start ({why}); those before them stay.")
 
 
 def _replaced(serving: Any) -> bool:
