@@ -61,6 +61,7 @@ def test_pods_that_cannot_start_fail_the_command_and_those_before_them_answer(se
     with service.load() as load:
         sentence = service.refused("up", servingMemory="40Mi")
     assert "the new serving pods do not start (serving-" in sentence
+    assert sentence.endswith("; those before them stay.")
     assert (load.failed, service.ready()) == ([], before)
     service.done("up")
 
