@@ -66,7 +66,7 @@ def _trouble(pod: Any) -> tuple[str, bool] | None:
     for status in pod.status.container_statuses or []:
         if waiting := status.state.waiting:
             ended = status.last_state.terminated
-            said = f"{ended.reason}: {' '.join((ended.message or '').split())[-300:]}" if ended else waiting.message or ""
-            why = f"{pod.metadata.name}: {waiting.reason}, {said}".rstrip(" ,:")
+            said = f"{ended.reason}: {(ended.message or '')[-300:]}" if ended else waiting.message or ""
+            why = " ".join(f"{pod.metadata.name}: {waiting.reason}, {said}".split()).rstrip(" ,:")
             return why, waiting.reason in HOPELESS or status.restart_count >= TRIES
     return None
