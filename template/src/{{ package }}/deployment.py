@@ -23,6 +23,11 @@ class Challenger(msgspec.Struct, frozen=True):
     mode: Literal["share", "shadow"] = "shadow"
     share: float = 0.0
 
+    @property
+    def part(self) -> str:
+        """What it does, for a person."""
+        return f"answers {100 * self.share:.3g}% of requests" if self.mode == "share" else "watches as shadow"
+
 
 Action = Literal["promote", "roll back", "challenge", "retire challenger"]
 
@@ -47,7 +52,7 @@ class Deployment(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """One line for the terminal."""
         before = f", version {self.previous.version} before it" if self.previous else ""
-        beside = f", version {self.challenger.version} as {self.challenger.mode}" if self.challenger else ""
+        beside = f", version {self.challenger.version} {self.challenger.part}" if self.challenger else ""
         return f"version {self.champion.version} is champion of {self.model}{before}{beside}"
 
 

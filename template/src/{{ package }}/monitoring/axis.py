@@ -46,5 +46,7 @@ def _short(value: float, digits: int) -> str:
     if not 1e-4 <= abs(value) < 1e15:
         return f"{value:.{digits - 1}e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
+    # Numbers of four digits are years as often as not.
+    grouping = "," if abs(value) >= 10_000 else ""
+    text = f"{value:{grouping}.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

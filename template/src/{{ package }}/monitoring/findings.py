@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Monitor = Literal["captures", "champion", "quality", "drift", "performance"]
+Monitor = Literal["captures", "champion", "quality", "drift", "performance", "challenger"]
 State = Literal["ok", "alarm", "error", "few"]
 """few: not enough rows to judge. An error is an alarm too, never "nothing found"."""
 

@@ -10,6 +10,7 @@ import msgspec
 from .. import tables
 from ..contract import Contract
 from ..errors import ContractError
+from ..serving.capture import SHADOW
 from ..store import Store
 from .captures import ingest
 
@@ -41,7 +42,7 @@ def add(contract: Contract, store: Store, path: Path) -> Added:
     """
     ingest(store, contract.name)
     given = _read(contract, store, path)
-    predicted = {id.removesuffix("/shadow") for id in tables.select(store, "predictions", ["id"])["id"].to_pylist()}
+    predicted = {id.removesuffix(SHADOW) for id in tables.select(store, "predictions", ["id"])["id"].to_pylist()}
     new = _append(store, given)
     return Added(new, len(given) - new, sum(id not in predicted for id in given))
 

@@ -10,6 +10,7 @@ DRIFT_PSI = "ml_monitor_drift_psi"
 DRIFT_LIMIT = "ml_monitor_drift_psi_limit"
 QUALITY = "ml_monitor_quality_growth"
 PERFORMANCE_DROP = "ml_monitor_performance_drop"
+CHALLENGER_DROP = "ml_monitor_challenger_drop"
 PERFORMANCE = "ml_monitor_performance"
 FINDINGS = "ml_monitor_findings"
 ALARM = "ml_monitor_alarm"
@@ -22,6 +23,7 @@ HELP = {
     DRIFT_LIMIT: "Population stability index above which an input counts as moved.",
     QUALITY: "Growth of a share of missing, unknown or outlying values, by input and what they are.",
     PERFORMANCE_DROP: "Relative loss of the deciding metric on labelled predictions.",
+    CHALLENGER_DROP: "Relative loss of the deciding metric from the champion to the challenger.",
     PERFORMANCE: "Every metric on labelled predictions.",
     FINDINGS: "Findings by monitor and state.",
     ALARM: "1 when something needs attention.",
@@ -29,7 +31,7 @@ HELP = {
     ROWS: "Predictions in the window.",
     LABELLED: "Labelled predictions that were looked at.",
 }
-VALUES = {"drift": DRIFT_PSI, "quality": QUALITY, "performance": PERFORMANCE_DROP}
+VALUES = {"drift": DRIFT_PSI, "quality": QUALITY, "performance": PERFORMANCE_DROP, "challenger": CHALLENGER_DROP}
 
 
 def write(store: Store, report: Report) -> None:

@@ -11,12 +11,13 @@ from ..settings import Settings
 from ..store import Store
 from . import metrics
 from .captures import ingest, torn
+from .challenger import challenger
 from .drift import drift
 from .findings import Finding, Monitor
 from .performance import measured, performance
 from .quality import quality
 from .reports import Report, latest, save
-from .subject import Subject, subject
+from .subject import Subject, beside, subject
 from .window import Labelled, labelled, window
 
 if TYPE_CHECKING:
@@ -38,7 +39,13 @@ def monitor(
     findings: list[Finding] = []
     findings += _guarded(findings, "captures", lambda: _captured(store, contract.name)) or []
     champion = _guarded(findings, "champion", lambda: subject(contract, store, settings))
-    found = {} if champion is None else _looked_at(champion, store, gates, at, findings)
+    found = {}
+    if champion:
+        found = _looked_at(champion, store, gates, at, findings)
+        second = _guarded(findings, "challenger", lambda: beside(contract, store, settings))
+        if second:
+            judged = _guarded(findings, "challenger", lambda: challenger(store, champion, second, gates, at))
+            findings += [judged] if judged else []
     report = Report(
         model=contract.name,
         at=at,

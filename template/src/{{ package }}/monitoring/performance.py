@@ -20,7 +20,7 @@ CHANCE = 2.0
 
 def measured(schema: Schema, rows: Labelled) -> dict[str, float]:
     """Every metric that is defined on the labelled predictions."""
-    return metrics(schema.task, schema.classes, rows.target, _answers(schema, rows))
+    return metrics(schema.task, schema.classes, rows.target, answers(schema, rows))
 
 
 def performance(subject: Subject, rows: Labelled, found: dict[str, float], metric: str, limit: float) -> Finding:
@@ -39,7 +39,7 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     if len(rows) < MIN_LABELS:
         sentence = f"{len(rows)} labelled predictions; {MIN_LABELS} are needed to judge"
         return Finding("performance", metric, "few", sentence)
-    if broken := int(np.count_nonzero(~np.isfinite(rows.predictions).all(axis=1))):
+    if broken := no_numbers(rows):
         sentence = f"{broken} of {len(rows):,} labelled predictions are no numbers; look at the model"
         return Finding("performance", metric, "error", sentence)
     if metric not in found:
@@ -50,7 +50,7 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     before = worse(accepted, subject.validated.get(metric, accepted))
     size = max(abs(before), 1e-12)
     drop = (before - found[metric]) * (1 if better(metric) == "higher" else -1) / size
-    doubt = np.hypot(_doubt(subject.schema, metric, rows), subject.doubt.get(metric, 0.0))
+    doubt = np.hypot(uncertainty(subject.schema, metric, rows), subject.doubt.get(metric, 0.0))
     bound = limit + CHANCE * float(doubt) / size
     state: State = "alarm" if drop > bound else "ok"
     verb = "is" if state == "ok" else "fell to" if better(metric) == "higher" else "rose to"
@@ -61,12 +61,18 @@ def performance(subject: Subject, rows: Labelled, found: dict[str, float], metri
     return Finding("performance", metric, state, sentence, drop, bound)
 
 
-def _doubt(schema: Schema, metric: str, rows: Labelled) -> float:
+def uncertainty(schema: Schema, metric: str, rows: Labelled) -> float:
     """Standard error of the metric itself: that of its difference to an answer that never varies."""
-    answers = _answers(schema, rows)
+    answered = answers(schema, rows)
     known: NDArray[Any] = codes(schema.classes, rows.target) if schema.classes else rows.target
-    return standard_error(metric, known, answers, np.broadcast_to(answers.mean(axis=0), answers.shape))
+    return standard_error(metric, known, answered, np.broadcast_to(answered.mean(axis=0), answered.shape))
 
 
-def _answers(schema: Schema, rows: Labelled) -> Floats:
+def no_numbers(rows: Labelled) -> int:
+    """How many of the predictions hold a NaN or an infinity."""
+    return int(np.count_nonzero(~np.isfinite(rows.predictions).all(axis=1)))
+
+
+def answers(schema: Schema, rows: Labelled) -> Floats:
+    """The predictions as metrics take them: [n], or [n, classes] with more than two classes."""
     return rows.predictions if schema.width > 1 else rows.predictions[:, 0]

@@ -83,15 +83,16 @@ def performance(reports: Sequence[Report], metric: str) -> dict[str, Any] | None
     lines: list[dict[str, Any]] = []
     for x, report, value, before in zip(across, told, values, accepted, strict=True):
         if not lines or lines[-1]["version"] != report.version:
-            # The name stands above the first dot, or below one near the top.
-            name_at = up(value) + (22 if up(value) < TOP + 24 else -11)
+            # The name stands above the first dot; below it near the top, and where the dashed line would strike it.
+            is_struck = 3 < up(value) - up(before) < 27
+            name_at = up(value) + (22 if is_struck or up(value) < TOP + 24 else -11)
             start = {"version": report.version, "name_at": round(name_at, 1), "accepted": up(before), "from": x}
             lines.append(start | {"points": [], "dots": []})
         title = f"version {report.version}, {report.at:%Y-%m-%d %H:%M}: {value:.4g} on {report.labelled:,} labels"
         lines[-1]["points"].append(f"{x:.1f},{up(value)}")
         lines[-1]["dots"].append({"x": round(x, 1), "y": up(value), "title": title})
         lines[-1]["to"] = x
-    return {"lines": lines, "grid": grid, "ticks": _ticks([report.at for report in told])}
+    return {"lines": lines, "grid": grid, "ticks": _ticks([report.at for report in told], across[len(told) // 2])}
 
 
 def _values(groups: list[Floats], across: list[float]) -> dict[str, Any]:
@@ -135,12 +136,12 @@ def _up(low: float, high: float) -> tuple[Any, list[dict[str, Any]]]:
     return up, [{"y": up(tick), "label": label} for tick, label in zip(ticks, rounded(ticks), strict=True)]
 
 
-def _ticks(times: Sequence[datetime]) -> list[dict[str, Any]]:
+def _ticks(times: Sequence[datetime], middle_at: float = (LEFT + RIGHT) / 2) -> list[dict[str, Any]]:
     """First, middle and last time; what reads alike is told once, the ends first."""
     if times[0] == times[-1]:
         return [{"x": (LEFT + RIGHT) / 2, "anchor": "middle", "label": moments(times)[0]}]
     first, middle, last = moments([times[0], times[len(times) // 2], times[-1]])
-    marks = [(LEFT, "start", first), (RIGHT, "end", last), ((LEFT + RIGHT) / 2, "middle", middle)]
+    marks = [(LEFT, "start", first), (RIGHT, "end", last), (middle_at, "middle", middle)]
     told = {label: {"x": x, "anchor": anchor, "label": label} for x, anchor, label in reversed(marks)}
     return list(told.values())
 

@@ -9,6 +9,8 @@ from ..errors import IntegrityError
 from ..store import Store
 from .findings import Finding
 
+JUDGING = ("quality", "drift", "performance")
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the monitors found at a time, about one champion; version None: there was none, or it could not be read.
@@ -30,14 +32,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
     accepted: dict[str, float] = {}
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether any monitor had enough rows: that nothing is loud means little otherwise."""
+        return any(finding.monitor in JUDGING and finding.state != "few" for finding in self.findings)
+
     def text(self) -> str:
         """One line for the terminal."""
         loud = [finding.sentence for finding in self.findings if finding.is_loud]
+        silence = "nothing needs attention" if self.is_judged else "nothing to judge yet"
         seen = f"{self.rows:,} predictions of version {self.version}, {self.labelled:,} labelled"
         if self.version is None:
             seen = "no champion to look at"
         rest = f"; and {len(loud) - 3} more" if len(loud) > 3 else ""
-        return f"{seen}: {'; '.join(loud[:3]) + rest if loud else 'nothing needs attention'}"
+        return f"{seen}: {'; '.join(loud[:3]) + rest if loud else silence}"
 
 
 def save(store: Store, report: Report) -> None:

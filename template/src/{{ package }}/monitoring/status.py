@@ -1,5 +1,6 @@
 """Everything at one glance: champion, data, drift, last trigger, service. It reads the store, so it answers at once."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -53,7 +54,7 @@ class Status(msgspec.Struct, frozen=True):
         """What is told, beside its name; of several lines about one thing only the first has it."""
         return [
             ("model", self.model),
-            *_deployed(self.deployment, self.crowning),
+            *_deployed(self.deployment, self.crowning, self.report),
             *_data(self.tables),
             *_monitored(self.report),
             *_triggered(self.trigger),
@@ -76,14 +77,16 @@ def status(contract: Contract, store: Store, settings: Settings) -> Status:
     )
 
 
-def _deployed(now: Deployment | None, crowning: Deployment | None) -> list[tuple[str, str]]:
+def _deployed(now: Deployment | None, crowning: Deployment | None, report: Report | None) -> list[tuple[str, str]]:
     if now is None or crowning is None:
         return [("champion", "none yet; ml run promote makes one")]
     lines = [("champion", f"version {now.champion.version} ({now.champion.digest[:12]}), {_moved(crowning)}")]
     if beside := now.challenger:
-        doing = f"answers {100 * beside.share:.3g}% of requests" if beside.mode == "share" else "watches as shadow"
         by = f", {_moved(now)}" if now.action == "challenge" else ""
-        lines.append(("challenger", f"version {beside.version} ({beside.digest[:12]}), {doing}{by}"))
+        lines.append(("challenger", f"version {beside.version} ({beside.digest[:12]}), {beside.part}{by}"))
+        # An older report is about whoever stood there then.
+        if report and report.at >= datetime.fromisoformat(now.at):
+            lines += [("", finding.sentence) for finding in report.findings if finding.monitor == "challenger"]
     if now.previous:
         lines.append(("previous", f"version {now.previous.version} ({now.previous.digest[:12]}); ml rollback returns"))
     return lines
@@ -108,7 +111,8 @@ def _monitored(report: Report | None) -> list[tuple[str, str]]:
     loud = [finding.sentence for finding in report.findings if finding.is_loud]
     seen = f"{report.rows:,} predictions, {report.labelled:,} labelled"
     about = f"version {report.version}" if report.version is not None else "no champion"
-    verdict = f"{len(loud)} alarm{'s' if len(loud) > 1 else ''}" if loud else "quiet"
+    silence = "quiet" if report.is_judged else "nothing to judge yet"
+    verdict = f"{len(loud)} alarm{'s' if len(loud) > 1 else ''}" if loud else silence
     more = [f"and {len(loud) - 3} more: ml report"] if len(loud) > 3 else []
     lines = [f"{verdict} at {report.at:%Y-%m-%d %H:%M} about {about}: {seen}", *loud[:3], *more]
     return [("monitors" if place == 0 else "", line) for place, line in enumerate(lines)]

@@ -1,14 +1,16 @@
-"""The subject of the monitors: the champion, since when it answers, and what it was made and accepted on."""
+"""Whom the monitors look at: the champion and what stands beside it, since when, and what they were made on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
 from .. import deployment
 from ..contract import Contract
+from ..deployment import Challenger, Deployment, Target
 from ..schema import Schema
 from ..settings import Settings
 from ..store import Store
@@ -18,13 +20,15 @@ if TYPE_CHECKING:
     from ..training.answering import Kind
 
 T = TypeVar("T")
+Role = Literal["champion", "challenger", "shadow"]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """accepted: the champion's metrics on its own test rows; empty when its evaluation is gone.
+    """accepted: its metrics on its own test rows; empty when its evaluation is gone.
 
-    doubt: the standard error of those that were judged. validated: its metrics on the validation rows.
+    doubt: the standard error of those that were judged. validated: its metrics on the validation rows. role: as it is
+    captured with its answers.
     """
 
     version: int
@@ -35,6 +39,7 @@ class Subject:
     accepted: dict[str, float]
     doubt: dict[str, float] = field(default_factory=dict)
     validated: dict[str, float] = field(default_factory=dict)
+    role: Role = "champion"
 
     @property
     def kind(self) -> "Kind":
@@ -45,34 +50,58 @@ class Subject:
 
 def subject(contract: Contract, store: Store, settings: Settings) -> Subject | None:
     """The champion's bundle, verified; None before the first promote. Raises ProjectError when it cannot be trusted."""
-    current = deployment.read(store, contract.name)
-    if current is None:
+    now = deployment.read(store, contract.name)
+    if now is None:
         return None
+    since = _since(store, contract.name, lambda move: move.champion.digest == now.champion.digest)
+    return _made(contract, store, settings, now.champion, since, "champion")
+
+
+def beside(contract: Contract, store: Store, settings: Settings) -> Subject | None:
+    """The challenger's bundle, as `subject` gives the champion's; None when there is none."""
+    now = deployment.read(store, contract.name)
+    if now is None or now.challenger is None:
+        return None
+    found = now.challenger
+    since = _since(store, contract.name, lambda move: bool(move.challenger and move.challenger.digest == found.digest))
+    role: Role = "shadow" if found.mode == "shadow" else "challenger"
+    return _made(contract, store, settings, found, since, role)
+
+
+def _made(
+    contract: Contract,
+    store: Store,
+    settings: Settings,
+    target: Target | Challenger,
+    since: datetime,
+    role: Role,
+) -> Subject:
     from ..registry import trust
     from ..training import bundle, evaluate
 
-    digest = current.champion.digest
+    digest = target.digest
     folder = trust.fetch(store, contract.name, digest, settings.public_key, settings.home / "cache" / "bundles")
     evaluation = evaluate.load(store, digest)
     return Subject(
-        version=current.champion.version,
+        version=target.version,
         digest=digest,
-        since=_since(store, contract.name, digest),
+        since=since,
         schema=_decoded(folder / "schema.json", Schema),
         reference=_decoded(folder / "reference.json", Reference),
         accepted=evaluation.metrics if evaluation else {},
         doubt={evaluation.metric: evaluation.error} if evaluation else {},
         validated=_decoded(folder / bundle.MANIFEST, bundle.Manifest).metrics,
+        role=role,
     )
 
 
-def _since(store: Store, model: str, digest: str) -> datetime:
-    """When this bundle last became champion: later moves may have changed its challenger only."""
+def _since(store: Store, model: str, holds: Callable[[Deployment], bool]) -> datetime:
+    """The first of the newest moves that all left it where it is: later ones changed something else."""
     at = ""
-    for entry in reversed(deployment.history(store, model)):
-        if entry.champion.digest != digest:
+    for move in reversed(deployment.history(store, model)):
+        if not holds(move):
             break
-        at = entry.at
+        at = move.at
     return datetime.fromisoformat(at)
 
 

@@ -1,4 +1,4 @@
-"""The rows monitors look at: the champion's newest predictions since it was deployed, and its newest labelled ones."""
+"""The rows monitors look at: a subject's newest predictions since it was deployed, and its newest labelled ones."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import tables
 from ..features.encode import encode_row
 from ..schema import Schema
-from ..serving.capture import TRIAL
+from ..serving.capture import SHADOW, TRIAL
 from ..store import Store
 from .labels import newest
 from .subject import Subject
@@ -39,17 +39,25 @@ class Window:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Predictions whose label is known, in time order: class names, or values [n]; predictions [n, width]."""
+    """Predictions whose label is known, in time order: class names, or values [n]; predictions [n, width].
 
+    ids: of the answers that were given; a shadow's are those of the champion.
+    """
+
+    ids: list[str]
     target: NDArray[Any]
     predictions: Floats
 
     def __len__(self) -> int:
         return len(self.target)
 
+    def at(self, places: list[int]) -> "Labelled":
+        """The rows at these places."""
+        return Labelled([self.ids[place] for place in places], self.target[places], self.predictions[places])
+
 
 def window(store: Store, subject: Subject, rows: int, until: datetime) -> Window:
-    """The champion's newest `rows` predictions."""
+    """The subject's newest `rows` predictions."""
     import pyarrow.compute as pc
 
     answered = _answered(subject, until)
@@ -70,19 +78,23 @@ def window(store: Store, subject: Subject, rows: int, until: datetime) -> Window
 
 
 def labelled(store: Store, subject: Subject, rows: int, until: datetime) -> Labelled:
-    """The champion's newest `rows` predictions with a label.
+    """The subject's newest `rows` predictions with a label.
 
     They may be older than the window: labels come late, and a busy service fills the window before they do.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    labels = newest(store)
+    ending = SHADOW if subject.role == "shadow" else ""
+    labels = {f"{id}{ending}": label for id, label in newest(store).items()}
     known = pc.field("id").cast(pa.string()).isin(pa.array(labels, pa.string()))
     table = tables.select(store, "predictions", ["id", "at", "prediction"], _answered(subject, until) & known)
     found = table.sort_by([("at", "ascending"), ("id", "ascending")]).to_pylist()[-rows:]
-    said = [labels[row["id"]] for row in found]
-    return Labelled(_target(subject.schema, said), _table([row["prediction"] for row in found], subject.schema.width))
+    return Labelled(
+        [row["id"].removesuffix(ending) for row in found],
+        _target(subject.schema, [labels[row["id"]] for row in found]),
+        _table([row["prediction"] for row in found], subject.schema.width),
+    )
 
 
 def _answered(subject: Subject, until: datetime) -> Any:
@@ -91,7 +103,7 @@ def _answered(subject: Subject, until: datetime) -> Any:
 
     at = pc.field("at")
     by = pc.field("digest").cast(pa.string()) == subject.digest
-    role = pc.field("role").cast(pa.string()) == "champion"
+    role = pc.field("role").cast(pa.string()) == subject.role
     real = ~pc.starts_with(pc.field("request_id").cast(pa.string()), TRIAL)
     return by & role & real & (at >= pa.scalar(subject.since, pa.timestamp("us", "UTC"))) & (at <= until)
 

@@ -24,6 +24,8 @@ from .scorer import Floats, Scorer
 
 LIMIT = 256 * 2**20
 """Bytes that may wait for the store; beyond them predictions are answered all the same, but not captured."""
+SHADOW = "/shadow"
+"""How the ids of what a shadow said end: the rest is the id of the answer that was given."""
 TRIAL = "smoke-"
 """How the request ids of ml smoke begin: captured like any other, but the monitors leave them out."""
 PAUSE = 5.0
@@ -33,7 +35,7 @@ PAUSE = 5.0
 def lines(scorer: Scorer, rows: Sequence[Row], request_id: str, predictions: Floats, role: str, at: str) -> bytes:
     """One JSON line for each row of a request. request_id: holds nothing that JSON escapes; at: ISO 8601."""
     written, encode = scorer.decoder.written, msgspec.json.encode
-    suffix = "/shadow" if role == "shadow" else ""
+    suffix = SHADOW if role == "shadow" else ""
     head = f'{{"id":"{request_id}/'.encode()
     tail = (
         f'{suffix}","request_id":"{request_id}","at":"{at}","version":{scorer.version},'
