@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..contract import Column
+from ..contract import Column, Task
 from . import text
 from .kinds import NEARLY_ALL, Profile, is_identifier
 from .leaks import Suspicion
@@ -41,13 +41,13 @@ def useless(column: Profile) -> str | None:
 
 
 def column(
-    found: Profile, target: str, time: str | None, is_entity: bool, suspect: Suspicion | None
+    found: Profile, target: str, task: Task, time: str | None, is_entity: bool, suspect: Suspicion | None
 ) -> tuple[Column, str]:
     """A column as the contract says it, and the note for a person."""
     is_key = found.name in (target, time)
     ignore, notes = None, []
     if found.name == target:
-        notes += ["the target", *_rare(found)]
+        notes += ["the target", *(_classes(found.counts()) if task == "classification" else [])]
     elif found.name == time:
         notes.append("the event time")
     else:
@@ -118,12 +118,17 @@ def _rounded(value: float, outwards: str) -> float:
     return float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), outwards))
 
 
-def _rare(target: Profile) -> list[str]:
-    """A class that hardly occurs is hardly learnt."""
-    if target.type not in ("string", "boolean") or not target.distinct:
-        return []
-    name, rows = min(target.counts().items(), key=lambda item: item[1])
-    return [f"{name!r} has {rows} row{'s' * (rows > 1)} only"] if rows < RARE else []
+def _classes(counts: dict[str, int]) -> list[str]:
+    """A class that hardly occurs is hardly learnt; two that differ in case may be meant as one."""
+    notes = []
+    name, rows = min(counts.items(), key=lambda item: item[1])
+    if rows < RARE:
+        notes.append(f"{name!r} has {rows} row{'s' * (rows > 1)} only")
+    known: dict[str, str] = {}
+    for name in counts:
+        if (twin := known.setdefault(name.strip().casefold(), name)) != name:
+            notes.append(f"{twin!r} and {name!r} are two classes; meant as one?")
+    return notes
 
 
 def foreign(column: Profile) -> list[str]:

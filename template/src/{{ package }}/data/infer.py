@@ -70,7 +70,7 @@ def infer(
     specs, notes = {}, {}
     for column in columns.values():
         specs[column.name], notes[column.name] = describe.column(
-            column, target, time, column.name in entity, suspects.get(column.name)
+            column, target, decided, time, column.name in entity, suspects.get(column.name)
         )
     specs = describe.learnable(specs, target, time)
     names.must_differ(specs, time, shown)
