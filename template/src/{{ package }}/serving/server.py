@@ -51,8 +51,22 @@ def serve(settings: Settings, contract: Contract) -> None:
         uvicorn.Server(config).run(sockets=[listening])
 
 
+class _Lines:
+    """Standard output; what it does not take is lost. Who collected the log may be gone: the service goes on."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+
+
 def log_as_json() -> None:
     """One JSON object per line on standard output, from this package and from libraries alike."""
+    lines: Any = _Lines()
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
@@ -60,9 +74,9 @@ def log_as_json() -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(lines),
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(lines)
     without = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
