@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -93,12 +93,12 @@ def check(path: Path, environment: str) -> bool:
                 f"take it out, and set it with: make infra-secret ENV={environment} KEY={name}"
             )
     plain = {name: value for name, value in held.items() if not known[name].secret}
-    plain = _converted(kind, plain)
+    plain = _converted(kind, plain, path.name)
     if _missing(kind, plain):
         return False
     # What they hold is the engine's to read; that they are given decides what else is needed.
     hidden = {name: "given" for name in held if known[name].secret}
-    _typed(kind, plain, {"environment": environment, "project": "project"}, hidden)
+    _typed(kind, plain, {"environment": environment, "project": "project"}, hidden, path.name)
     return True
 
 
@@ -125,12 +125,11 @@ def read(kind: type[T], **given: Any) -> T:
                 secret[one.name] = hidden
         elif (text := config.get(one.name)) is not None:
             plain[one.name] = text if one.name in texts else yaml.safe_load(text)
-    plain = _converted(kind, plain)
+    where = f"Pulumi.{pulumi.get_stack()}.yaml"
+    plain = _converted(kind, plain, where)
     if missing := _missing(kind, plain):
-        raise ConfigError(
-            f"{NAMESPACE}:{missing.name} is missing; set it in Pulumi.{pulumi.get_stack()}.yaml. {missing.about}"
-        )
-    return _typed(kind, plain, given, secret)
+        raise ConfigError(f"{NAMESPACE}:{missing.name} is missing; set it in {where}. {missing.about}")
+    return _typed(kind, plain, given, secret, where)
 
 
 def _missing(kind: type, plain: dict[str, Any]) -> Key | None:
@@ -151,7 +150,7 @@ def _held(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name}: this is not a stack file with `config:` in it: {said}") from None
 
 
-def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: dict[str, Any]) -> T:
+def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: dict[str, Any], where: str) -> T:
     """The record itself, of values that were converted."""
     names = {camel(f.name): f.name for f in fields(kind)}  # type: ignore[arg-type]
     values = {names[name]: value for name, value in {**plain, **secret}.items()}
@@ -159,10 +158,10 @@ def _typed(kind: type[T], plain: dict[str, Any], given: dict[str, Any], secret: 
     try:
         return kind(**values)
     except ValueError as error:
-        raise ConfigError(f"{NAMESPACE}: {error}") from None
+        raise ConfigError(f"{where}: {NAMESPACE}:{error}") from None
 
 
-def _converted(kind: type, plain: dict[str, Any]) -> dict[str, Any]:
+def _converted(kind: type, plain: dict[str, Any], where: str) -> dict[str, Any]:
     hints = {camel(name): hint for name, hint in get_type_hints(kind).items()}
     if "image" in hints and (named := image(plain.get("image", ""))):
         plain = {**plain, "image": named}
@@ -171,5 +170,13 @@ def _converted(kind: type, plain: dict[str, Any]) -> dict[str, Any]:
         try:
             values[name] = msgspec.convert(value, hints[name], strict=False)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{NAMESPACE}:{name} is {value!r}: {error}") from None
+            wanted = _wanted(hints[name]) or str(error)
+            raise ConfigError(f"{where}: {NAMESPACE}:{name} is {value!r}: {wanted}") from None
     return values
+
+
+def _wanted(hint: Any) -> str:
+    """What to write for a key of this type; "" where no few words say it."""
+    if get_origin(hint) is Literal:
+        return f"give one of {', '.join(get_args(hint))}"
+    return {int: "give a whole number", bool: "give true or false", str: "give a text"}.get(hint, "")

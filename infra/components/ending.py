@@ -34,3 +34,5 @@ def down(environment: Environment, arguments: list[str], options: tuple[str, ...
         print(f"\n{name} is down. Kept: {folder} (objects, tracking database); remove it for a clean start.")
     elif protected:
         print(f"\n{name} is down. Kept: {', '.join(protected)} and the namespace; delete the namespace to lose them.")
+    else:
+        print(f"\n{name} is down; nothing is kept." if programs else f"{name} was not up; nothing to take away.")

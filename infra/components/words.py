@@ -21,6 +21,8 @@ SENTENCES = {
 }
 BROKEN = r"\[mandatory\]\s+([\w-]+)\s+\(\S*?: ([^)]*)\)"
 """A rule of policies/ and the resource that breaks it, in the engine's words."""
+NEEDLESS = r"the history and configuration associated with the stack|run `pulumi stack rm"
+"""What the engine advises after a destroy, and we do."""
 VAIN = r"(update|preview|destroy|refresh) failed|Program failed|an unhandled error occurred"
 """Errors that only say that there was one."""
 LOCKED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
@@ -54,7 +56,7 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
                 held = []
         elif line.lstrip().startswith(f"error: {TRACE}"):
             held = [line]
-        else:
+        elif not re.search(NEEDLESS, line):
             yield line.replace(f"error: {TRACE}", "failed")
     yield from held
 

@@ -45,6 +45,32 @@ def test_code_owners_follow_and_a_forgotten_update_is_noticed(project: Path) -> 
     assert run(project, "owners.py", "--check").returncode == 0
 
 
+@pytest.mark.parametrize("text", ["roles: [", "rolles: {}", "", "roles: [1]", "roles: {a: 1}", None])
+def test_roles_that_cannot_be_read_are_one_sentence(template: Path, tmp_path: Path, text: str | None) -> None:
+    made = render(template, tmp_path / "project", ci="github")
+    (made / "roles.yaml").unlink()
+    if text is not None:
+        (made / "roles.yaml").write_text(text)
+    for words in ((), ("--check",), ("--approvers", "production")):
+        ended = run(made, "owners.py", *words)
+        assert ended.returncode == 2
+        assert ended.stderr == "roles.yaml is missing or cannot be read; uv run ml check says what is wrong.\n"
+
+
+def test_an_address_owns_as_it_is_and_two_words_own_nothing(template: Path, tmp_path: Path) -> None:
+    made = render(template, tmp_path / "project", ci="github")
+    roles = yaml.safe_load((made / "roles.yaml").read_text())
+    roles["roles"]["ml_engineer"]["people"] = ["ada@example.com", "@grace", "team/ml"]
+    (made / "roles.yaml").write_text(yaml.safe_dump(roles))
+    assert run(made, "owners.py").returncode == 0
+    assert "/roles.yaml ada@example.com @grace @team/ml\n" in (made / "CODEOWNERS").read_text()
+    roles["roles"]["ml_engineer"]["people"] = ["ada lovelace"]
+    (made / "roles.yaml").write_text(yaml.safe_dump(roles))
+    ended = run(made, "owners.py")
+    assert ended.returncode == 2
+    assert "people of ml_engineer: 'ada lovelace' is no account or team" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("key", "held", "said"), [("people", "alice", "[alice]"), ("people", None, "[]"), ("approves", "merge", "[merge]")]
 )

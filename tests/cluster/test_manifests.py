@@ -109,15 +109,24 @@ def _checked(documents: list[dict[str, Any]], folder: Path) -> dict[str, list[st
     [
         ("dev", {}, "ml:image is missing"),
         ("dev", {"image": "name:latest"}, "not `latest`"),
-        ("dev", {"image": "name:1", "replicas": 3, "maxReplicas": 2}, "replicas is 3"),
+        (
+            "dev",
+            {"image": "name:1", "replicas": 3, "maxReplicas": 2},
+            "Pulumi.dev.yaml: ml:replicas is 3: give 1 to 2 (maxReplicas)",
+        ),
+        ("dev", {"image": "name:1", "replicas": "two"}, "Pulumi.dev.yaml: ml:replicas is 'two': give a whole number"),
         ("dev", {"image": "name:1", "namespace": "Upper"}, "namespace is 'Upper'"),
         ("dev", {"image": "name:1", "store": "gs://bucket"}, "store is 'gs://bucket'"),
         ("dev", {"image": "name:1", "outside": ["anywhere"]}, "outside has 'anywhere'"),
-        ("dev", {"image": "name:1", "route": "magic"}, "ml:route is 'magic'"),
+        ("dev", {"image": "name:1", "route": "magic"}, "ml:route is 'magic': give one of none, gateway, ingress"),
         ("dev", {"image": "name:1", "route": "ingress"}, "routeHost is empty"),
         ("staging", {"image": "name:1"}, "image is 'name:1': give it by digest"),
         ("staging", {"image": f"name{DIGEST}"}, "storeImage is 'ghcr.io/versity/versitygw:v1.8.0': give it by digest"),
-        ("production", {"image": f"name{DIGEST}"}, "production needs store, database and online"),
+        (
+            "production",
+            {"image": f"name{DIGEST}"},
+            "Pulumi.production.yaml: ml:store is empty: production needs store, database and online",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(project: Path, environment: str, settings: dict[str, Any], said: str) -> None:

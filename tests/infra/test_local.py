@@ -204,8 +204,8 @@ def test_another_passphrase_is_told(local: Local) -> None:
     ("values", "sentence"),
     [
         ({"servingPorts": 1}, "ml:servingPorts is no key of the target local"),
-        ({"servingPort": "often"}, "ml:servingPort is 'often'"),
-        ({"servingPort": 70000}, "give 0 to 65535"),
+        ({"servingPort": "often"}, "Pulumi.dev.yaml: ml:servingPort is 'often': give a whole number"),
+        ({"servingPort": 70000}, "Pulumi.dev.yaml: ml:servingPort is 70000: give 0 to 65535"),
         ({"online": "redis://:hunter2@cache:6379/0"}, "online is an address with a password: give one without"),
         ({"target": "moon"}, "target is 'moon'; give one of local"),
     ],

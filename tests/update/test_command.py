@@ -81,6 +81,7 @@ def test_a_dirty_tree_is_left_alone(earlier: Path, tools: Path) -> None:
         ("-d task=clustering", "Invalid choice for 'task': 'clustering' is not in"),
         ("-d repository=mine", "'mine' must look like owner/name"),
         ("-d project_name=arrivals", "rename src/"),
+        ("task=regression", "write it as -d task=regression"),
     ],
 )
 def test_an_answer_that_cannot_be_taken_is_one_sentence(answers: str, said: str, current: Path, tools: Path) -> None:
@@ -125,6 +126,7 @@ def test_conflicts_are_failures_that_name_the_file(earlier: Path, tools: Path) -
     assert ended.returncode == 2  # make's own; the script's is 3
     assert "gates.yaml" in ended.stderr
     assert "have conflicts" in ended.stderr
+    assert "Look at the difference" not in ended.stdout
     assert "# A heading of ours." in gates.read_text()
 
 

@@ -22,7 +22,8 @@ def connect(kubeconfig: str = "", context: str = "") -> Any:
         config.load_kube_config(kubeconfig or None, context or None, configuration)
     except (config.ConfigException, OSError) as error:
         raise Missing(
-            f"No cluster is configured: {error}; set KUBECONFIG, or the keys kubeconfig and context."
+            f"No cluster is configured: {str(error).rstrip('.')}; set KUBECONFIG, "
+            "or ml:kubeconfig and ml:context in Pulumi.<environment>.yaml."
         ) from None
     return client.ApiClient(configuration)
 

@@ -83,12 +83,15 @@ class Arguments:
         strict = self.environment != "dev"
         _named("image", self.image, by_digest=strict)
         if not 1 <= self.replicas <= self.max_replicas:
-            raise ValueError(f"replicas is {self.replicas}: give 1 to maxReplicas, which is {self.max_replicas}")
+            raise ValueError(f"replicas is {self.replicas}: give 1 to {self.max_replicas} (maxReplicas)")
         if self.store and not self.store.startswith("s3://"):
             raise ValueError(f"store is '{self.store}': give s3://BUCKET/PREFIX, or leave it empty for an own one")
-        if self.environment == "production" and "" in (self.store, self.database, self.online):
-            raise ValueError("production needs store, database and online: nothing backs up servers in the namespace")
         for name, given in (("store", self.store), ("database", self.database), ("online", self.online)):
+            if self.environment == "production" and given == "":
+                raise ValueError(
+                    f"{name} is empty: production needs store, database and online; "
+                    "nothing backs up servers in the namespace"
+                )
             _named(f"{name}Image", getattr(self, f"{name}_image"), by_digest=strict and given == "")
         if wrong := [each for each in self.outside if not re.fullmatch(r"[0-9a-fA-F.:]+/\d+:\d+", each)]:
             raise ValueError(f"outside has '{wrong[0]}': give RANGE:PORT, such as 10.0.0.0/8:443")
@@ -129,7 +132,8 @@ def _named(name: str, image: str, by_digest: bool = False) -> None:
         return
     if by_digest:
         raise ValueError(
-            f"{name} is '{image}': give it by digest, NAME@sha256:...; for the project's own make push prints it"
+            f"{name} is '{image}': give it by digest, NAME@sha256:..."
+            + ("; make push prints it" if name == "image" else "")
         )
     if not TAGGED.match(image) or image.endswith(":latest"):
         raise ValueError(f"{name} is '{image}': give NAME@sha256:... or NAME:TAG, and not `latest`")

@@ -21,11 +21,12 @@ class Arguments:
 
     def __post_init__(self) -> None:
         """Raises ValueError with a sentence that names the key."""
-        for name in ("tracking_port", "serving_port"):
-            if not 0 <= getattr(self, name) <= 65535:
-                raise ValueError(f"{name} is {getattr(self, name)}: give 0 to 65535")
-        if self.schedule_seconds < 1 or self.start_seconds < 1:
-            raise ValueError("scheduleSeconds and startSeconds are counted from 1")
+        for name, port in (("trackingPort", self.tracking_port), ("servingPort", self.serving_port)):
+            if not 0 <= port <= 65535:
+                raise ValueError(f"{name} is {port}: give 0 to 65535")
+        for name, seconds in (("scheduleSeconds", self.schedule_seconds), ("startSeconds", self.start_seconds)):
+            if seconds < 1:
+                raise ValueError(f"{name} is {seconds}: give 1 or more")
         # Whoever reads the state, a preview or its comment would read it too.
         if urlsplit(self.online).password:
             raise ValueError("online is an address with a password: give one without, or the target kubernetes")

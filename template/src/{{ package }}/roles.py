@@ -1,5 +1,6 @@
 """Who approves what, as roles.yaml says: the seven roles of Kreuzberger, Kühl and Hirschl (2023)."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,9 @@ APPROVED = (
 )
 """What a role may approve. `override`: to promote what the gate rejected."""
 
+ACCOUNT = re.compile(r"\S+")
+"""No blank: a file of code owners would take each word for a person."""
+
 
 class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a role does, what it approves, and the accounts or teams that hold it."""
@@ -44,7 +48,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(path: Path) -> dict[str, Role]:
     """The seven roles. Raises ProjectError naming the key that is wrong."""
-    roles = yaml_file.read(path, _File, "take it from the template again").roles
+    roles = yaml_file.read(path, _File, "take it back from git").roles
     _check(path, roles)
     return roles
 
@@ -56,5 +60,10 @@ def _check(path: Path, roles: dict[str, Role]) -> None:
     for name, role in roles.items():
         if name not in ROLES:
             raise ProjectError(f"{path}: '{name}' is no role; the roles are {', '.join(ROLES)}.")
+        if odd := [person for person in role.people if not ACCOUNT.fullmatch(person)]:
+            raise ProjectError(
+                f"{path}: people of '{name}': '{odd[0]}' is no account or team; "
+                "write them like octocat, my-organisation/my-team or maria@example.com."
+            )
         if unknown := [what for what in role.approves if what not in APPROVED]:
             raise ProjectError(f"{path}: '{name}' approves '{unknown[0]}', which is none of {', '.join(APPROVED)}.")

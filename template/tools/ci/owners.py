@@ -32,9 +32,18 @@ class Failed(Exception):
 
 def approvers(what: str) -> list[str]:
     """The people whose role approves something, in the order of roles.yaml, each once. Raises Failed."""
-    roles = yaml.safe_load(ROLES.read_text("utf-8"))["roles"]
-    found = [(listed(name, role, "approves"), listed(name, role, "people")) for name, role in roles.items()]
+    found = [(listed(name, role, "approves"), listed(name, role, "people")) for name, role in _roles().items()]
     return list(dict.fromkeys(person for approved, people in found if what in approved for person in people))
+
+
+def _roles() -> dict[str, dict[str, Any]]:
+    try:
+        roles = yaml.safe_load(ROLES.read_text("utf-8"))["roles"]
+        if all(isinstance(role, dict) for role in roles.values()):
+            return dict(roles)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        pass
+    raise Failed(f"{ROLES} is missing or cannot be read; uv run ml check says what is wrong.")
 
 
 def listed(name: str, role: dict[str, Any], key: str) -> list[str]:
@@ -42,15 +51,22 @@ def listed(name: str, role: dict[str, Any], key: str) -> list[str]:
     held = role.get(key, [])
     if not (isinstance(held, list) and all(isinstance(each, str) for each in held)):
         raise Failed(f"{ROLES}: {key} of {name} is no list; write [{held or ''}].")
+    if odd := [each for each in held if len(each.split()) != 1]:
+        raise Failed(f"{ROLES}: {key} of {name}: '{odd[0]}' is no account or team; uv run ml check says more.")
     return held
 
 
 def codeowners() -> str:
     lines = ["# Written by `make owners` from roles.yaml; `make check` compares. Later lines win."]
     for what, paths in FILES.items():
-        people = " ".join(f"@{person.removeprefix('@')}" for person in approvers(what))
+        people = " ".join(_owner(person) for person in approvers(what))
         lines += [f"{path} {people}" for path in paths if people]
     return "\n".join(lines) + "\n"
+
+
+def _owner(person: str) -> str:
+    """An account or a team begins with @, an e-mail address stands as it is."""
+    return person if "@" in person.lstrip("@") else f"@{person.removeprefix('@')}"
 
 
 def main() -> int:

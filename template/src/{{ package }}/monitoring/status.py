@@ -73,7 +73,7 @@ def status(contract: Contract, store: Store, settings: Settings) -> Status:
         tables={name: table for name in names if (table := _table(store, name))},
         report=latest(contract, store),
         trigger=trigger.last(store, contract.name),
-        service=_service(settings.service),
+        service=_service(settings.service, bool(settings.serving_url)),
     )
 
 
@@ -142,7 +142,7 @@ class _Health(msgspec.Struct):
     error: str | None = None
 
 
-def _service(url: str) -> Service:
+def _service(url: str, is_given: bool) -> Service:
     import httpx
 
     shown = hidden(url)
@@ -150,7 +150,7 @@ def _service(url: str) -> Service:
         answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE)
         health = msgspec.json.decode(answer.content, type=_Health)
     except httpx.HTTPError:
-        return Service(shown, "does not answer; ml serve starts it")
+        return Service(shown, f"does not answer; {'ML_SERVING_URL names it' if is_given else 'ml serve starts it'}")
     except msgspec.MsgspecError:
         return Service(shown, "answers, but is something else; set ML_PORT or ML_SERVING_URL")
     state = f"{health.status}: {health.error}" if health.error else health.status

@@ -1,14 +1,17 @@
 """The whole loop, played on the project's own data against a real service; what happened goes to var/loop.json."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
+from ..errors import ProjectError
 from ..settings import Settings
 from .replay import MAX_ROWS, prepare
 from .scene import Evidence, Scene
@@ -48,11 +51,12 @@ def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False, strict:
         console.print(f"[green]{ended - started:6.1f} s[/]  {escape(sentence)}", soft_wrap=True)
         console.print(f"[dim]          {escape(_facts(evidence))}[/]", soft_wrap=True)
 
-    stage = prepare(settings, rows)
-    with Service(stage.context.settings) as service:
-        scene = Scene(stage, service, started, strict)
-        for play_scene in scenes():
-            tell(play_scene, scene)
+    with _alone(settings.home):
+        stage = prepare(settings, rows)
+        with Service(stage.context.settings) as service:
+            scene = Scene(stage, service, started, strict)
+            for play_scene in scenes():
+                tell(play_scene, scene)
     home = stage.context.settings.home
     console.print(
         f"\nThe record: {settings.home / 'loop.json'}\nThe report: {_short(home / 'report.html')}", soft_wrap=True
@@ -60,6 +64,17 @@ def play(settings: Settings, rows: int = MAX_ROWS, silent: bool = False, strict:
     here = f"ML_HOME={_short(home)} ML_CONTRACT={_short(home / 'contract.yaml')}"
     console.print(f"Look around in it: {here} uv run ml status", soft_wrap=True)
     return events
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two loops in one folder would play on each other's data. Raises ProjectError when there is one."""
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home / "loop.lock", timeout=0):
+            yield
+    except Timeout:
+        raise ProjectError(f"Another loop plays in {home / 'loop'}; wait for its end, or set ML_HOME.") from None
 
 
 def _save(path: Path, events: list[Event]) -> None:

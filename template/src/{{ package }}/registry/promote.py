@@ -153,12 +153,20 @@ def _is_outdated(store: Store, chosen: ModelVersion, now: Deployment) -> bool:
 
 
 def _beside(now: Deployment | None, target: Target, traffic: str | float) -> Challenger:
+    share = _share(traffic)
     if now is None:
         raise Refused("There is no champion yet to put a challenger beside; promote a version first.")
     if now.champion.digest == target.digest:
         raise Refused(f"Version {target.version} is the champion already; it cannot challenge itself.")
-    if traffic == "shadow":
+    if share is None:
         return Challenger(target.version, target.digest)
+    return Challenger(target.version, target.digest, "share", share)
+
+
+def _share(traffic: str | float) -> float | None:
+    """The share of the traffic; None for a shadow."""
+    if traffic == "shadow":
+        return None
     try:
         share = float(traffic)
     except ValueError:
@@ -167,7 +175,7 @@ def _beside(now: Deployment | None, target: Target, traffic: str | float) -> Cha
         raise ProjectError(
             f"challenger '{traffic}' must be `shadow` or a share of the traffic between 0 and 1, like 0.1."
         )
-    return Challenger(target.version, target.digest, "share", share)
+    return share
 
 
 def _move(contract: Contract, store: Store, settings: Settings, now: Deployment | None, **changes: Any) -> Deployment:
