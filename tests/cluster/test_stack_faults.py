@@ -62,7 +62,11 @@ def test_pods_that_cannot_start_fail_the_command_and_those_before_them_answer(se
         sentence = service.refused("up", servingMemory="40Mi")
     assert "the new serving pods do not start (serving-" in sentence
     assert sentence.endswith("; those before them stay.")
-    assert (load.failed, service.ready()) == ([], before)
+    after = service.ready()
+    assert load.failed == []
+    # Under load there may be one more of the same kind by now.
+    assert set(before) <= set(after)
+    assert len({pod.rpartition("-")[0] for pod in [*before, *after]}) == 1
     service.done("up")
 
 
