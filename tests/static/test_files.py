@@ -96,6 +96,11 @@ def test_the_version_is_the_changelogs_newest() -> None:
     assert read("infra/VERSION").strip() == version
 
 
+@pytest.mark.parametrize("path", JINJA, ids=str)
+def test_no_file_imports_the_package_by_the_name_of_the_sample(path: Path) -> None:
+    assert not re.search(r"\b(from|import) departures\.", read(path))
+
+
 def test_pages_are_short() -> None:
     for path in files_of_template():
         if path.suffix == ".md" and "docs" in path.parts:

@@ -1,6 +1,7 @@
 """The engine: a bundle's model as a function from packed inputs to predictions."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,8 @@ class OnnxEngine:
     name = "onnx"
 
     def __init__(self, model: bytes, schema: Schema) -> None:
+        # Read when it is imported: it would keep a device id in the user's home, and report to its makers.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
