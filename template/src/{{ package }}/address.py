@@ -1,9 +1,11 @@
-"""Addresses as a sentence may show them: without passwords."""
+"""Addresses: as a sentence may show them, without passwords, and whether a proxy leads there."""
 
 import re
-from urllib.parse import unquote
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
 
-_WORDS = r"pass(?!file)|pwd|secret|token|credential|(?:access|account|api|private)_?key"
+_WORDS = r"pass(?!file)|pwd|secret|token|credential|(?:access|account|api|private)_?key|sas|\bsig"
 _VALUE = re.compile(rf"(?:{_WORDS})[^=&;]*=([^&;]*)", re.IGNORECASE)
 _OPTION = re.compile(rf"([?&;][^=&;]*(?:{_WORDS}|odbc_connect)[^=&;]*=)[^&]*", re.IGNORECASE)
 
@@ -17,6 +19,14 @@ def hidden(text: str, address: str = "") -> str:
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     # Up to the last @: nobody percent-encodes a password before it has failed once.
     return _OPTION.sub(r"\1***", re.sub(r"//.*@", "//***@", text))
+
+
+def is_here(url: str) -> bool:
+    """Whether it is an address of this machine: no proxy of the surroundings leads there."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def has_secret(address: str) -> bool:

@@ -13,6 +13,7 @@ from filelock import FileLock
 from obstore.exceptions import AlreadyExistsError, PreconditionError
 from obstore.store import LocalStore, from_url
 
+from .address import hidden
 from .errors import IntegrityError, StoreError
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class Store:
         """Address of a key, for libraries that open storage themselves."""
         return f"{self.root}/{key}"
 
+    def shown(self, key: str = "") -> str:
+        """The address of a key, or of the store, for a sentence: without what is secret in it."""
+        return hidden(self.uri(key) if key else self.root)
+
     def read(self, key: str) -> bytes | None:
         """The object, or None when there is none."""
         with self._failing():
@@ -58,7 +63,7 @@ class Store:
         try:
             return None if raw is None else msgspec.json.decode(raw, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise IntegrityError(f"{self.uri(key)} is damaged: {error}. {advice}") from None
+            raise IntegrityError(f"{self.shown(key)} is damaged: {error}. {advice}") from None
 
     def write(self, key: str, data: bytes) -> None:
         with self._failing():
@@ -121,7 +126,7 @@ class Store:
         """Copy everything under a prefix into a folder. Raises StoreError when there is nothing."""
         keys = self.list(prefix)
         if not keys:
-            raise StoreError(f"{self.uri(prefix)} holds nothing; was it deleted?")
+            raise StoreError(f"{self.shown(prefix)} holds nothing; was it deleted?")
         for key in keys:
             target = folder / key.removeprefix(prefix).lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -139,9 +144,9 @@ class Store:
         try:
             yield
         except (OSError, obstore.exceptions.BaseError, ValueError) as error:
-            reason = _reason(str(error))
+            reason = hidden(_reason(str(error)), self.root)
             raise StoreError(
-                f"The store {self.root} cannot be used: {reason}. Check ML_STORE and its permissions."
+                f"The store {self.shown()} cannot be used: {reason}. Check ML_STORE and its permissions."
             ) from None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from .address import hidden
 from .errors import ConflictError, StoreError, first_line
 from .store import Store
 
@@ -38,7 +39,7 @@ def read(store: Store, name: str, version: int | None = None) -> "pa.Table":
     table = _open(store, name, version)
     if table is None:
         raise StoreError(
-            f"Table '{name}' does not exist in {store.root} yet; run the step that writes it (ml run --help)."
+            f"Table '{name}' does not exist in {store.shown()} yet; run the step that writes it (ml run --help)."
         )
     with _failing(store, name, "read"):
         return _rows(table)
@@ -217,7 +218,8 @@ def _failing(store: Store, name: str, verb: str) -> Iterator[None]:
         # Delta raises bare exceptions for values it cannot cast.
         if type(error) is not Exception and not isinstance(error, OSError | DeltaError | pa.ArrowException):
             raise
-        raise StoreError(f"Table '{name}' in {store.root} cannot be {verb}: {first_line(error)}.") from None
+        reason = hidden(first_line(error), store.root)
+        raise StoreError(f"Table '{name}' in {store.shown()} cannot be {verb}: {reason}.") from None
 
 
 def _moved(name: str) -> ConflictError:

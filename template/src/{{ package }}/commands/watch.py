@@ -96,4 +96,4 @@ def check(
         print(f"left out: {sentence}")
     if store:
         context.store.probe()
-        print(f"store: {context.store.root} can be read and written")
+        print(f"store: {context.store.shown()} can be read and written")

@@ -73,7 +73,7 @@ def stored(store: Store) -> TrainingSet:
     """The training set the features step wrote last. Raises StoreError when it never ran."""
     raw = store.read(ABOUT)
     if raw is None:
-        raise StoreError(f"There is no training set in {store.root} yet; run the step that writes it: ml run features.")
+        raise StoreError(f"There is no training set in {store.shown()} yet; write it with: ml run features.")
     about = msgspec.json.decode(raw, type=_About)
     table = _sorted(tables.read(store, TABLE, about.version))
     return TrainingSet(table, about.schema, about.versions | {TABLE: about.version}, about.left_out)

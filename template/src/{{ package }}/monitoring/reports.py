@@ -73,7 +73,7 @@ def _read(store: Store, key: str) -> Report | None:
         return msgspec.json.decode(raw, type=Report)
     except msgspec.MsgspecError as error:
         raise IntegrityError(
-            f"{store.uri(key)} is not a monitoring report: {error}. Delete it and run ml monitor."
+            f"{store.shown(key)} is not a monitoring report: {error}. Delete it and run ml monitor."
         ) from None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from .. import deployment, tables
-from ..address import hidden
+from ..address import hidden, is_here
 from ..contract import Contract
 from ..deployment import Deployment
 from ..settings import Settings
@@ -147,7 +147,7 @@ def _service(url: str, is_given: bool) -> Service:
 
     shown = hidden(url)
     try:
-        answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE)
+        answer: Any = httpx.get(f"{url}/health", timeout=PATIENCE, trust_env=not is_here(url))
         health = msgspec.json.decode(answer.content, type=_Health)
     except httpx.HTTPError:
         return Service(shown, f"does not answer; {'ML_SERVING_URL names it' if is_given else 'ml serve starts it'}")

@@ -86,7 +86,7 @@ def read(store: Store, key: str) -> Trigger | None:
     try:
         return None if raw is None else msgspec.json.decode(raw, type=Trigger)
     except msgspec.MsgspecError as error:
-        raise IntegrityError(f"{store.uri(key)} is not a trigger: {error}. Delete it and run ml monitor.") from None
+        raise IntegrityError(f"{store.shown(key)} is not a trigger: {error}. Delete it and run ml monitor.") from None
 
 
 def _too_early(last: Trigger | None, gates: "Gates", report: Report, now: datetime) -> str:

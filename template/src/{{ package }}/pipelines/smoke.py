@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from .. import deployment, tables
-from ..address import hidden
+from ..address import hidden, is_here
 from ..errors import ProjectError, Refused
 from ..serving.capture import TRIAL
 from ..settings import Settings
@@ -48,7 +48,7 @@ def smoke(context: Context, seconds: float = 0, clients: int = 4, p99_ms: float 
     """
     rows = _rows(context)
     url = hidden(context.settings.service)
-    with httpx.Client(base_url=context.settings.service, headers=_headers(context.settings), timeout=30) as client:
+    with httpx.Client(**_client(context.settings)) as client:
         version = _ready(client, context, patience)
         predictions = _post(client, rows).get("predictions") or []
         if len(predictions) != len(rows):
@@ -69,8 +69,9 @@ def _rows(context: Context) -> list[dict[str, Any]]:
     return requests(contract, tables.read(context.store, contract.examples_name).slice(0, ROWS))
 
 
-def _headers(settings: Settings) -> dict[str, str]:
-    return {"authorization": f"Bearer {settings.serving_key}"} if settings.serving_key else {}
+def _client(settings: Settings) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {settings.serving_key}"} if settings.serving_key else {}
+    return {"base_url": settings.service, "headers": headers, "timeout": 30, "trust_env": not is_here(settings.service)}
 
 
 def _trial() -> dict[str, str]:
@@ -122,7 +123,7 @@ async def _load(
             took.append(time.perf_counter() - begun)
             number += clients
 
-    async with httpx.AsyncClient(base_url=settings.service, headers=_headers(settings), timeout=30) as client:
+    async with httpx.AsyncClient(**_client(settings)) as client:
         started = time.perf_counter()
         try:
             await asyncio.gather(*(ask(client, first, started + seconds) for first in range(clients)))

@@ -48,7 +48,7 @@ def _part(store: Store, model: str, digest: str, name: str, kind: type[T]) -> T:
     place = f"{bundle.prefix(model, digest)}/{name}"
     part = store.load(place, kind, "Do not use the bundle; train and register again.")
     if part is None:
-        raise StoreError(f"{store.uri(place)} is missing; was the bundle deleted? Train and register again.")
+        raise StoreError(f"{store.shown(place)} is missing; was the bundle deleted? Train and register again.")
     return part
 
 

@@ -127,13 +127,13 @@ def fetch(store: Store, model: str, digest: str, cache: Path) -> Path:
 def _download(store: Store, model: str, digest: str, folder: Path) -> None:
     if store.read(f"{prefix(model, digest)}/{MANIFEST}") is None:
         raise StoreError(
-            f"{store.uri(prefix(model, digest))} holds no bundle; was it deleted? Train and register again."
+            f"{store.shown(prefix(model, digest))} holds no bundle; was it deleted? Train and register again."
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         part = Path(work) / digest
         store.download(prefix(model, digest), part)
-        read(part, store.uri(prefix(model, digest)))
+        read(part, store.shown(prefix(model, digest)))
         if folder.exists() and not (folder / MANIFEST).is_file():
             shutil.rmtree(folder)
         try:

@@ -100,7 +100,7 @@ def tuned(store: Store, model: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(raw, type=Tuned).best
     except msgspec.MsgspecError as error:
-        raise StoreError(f"{store.uri(_key(model))} is damaged: {error}. Forget it: ml tune --reset.") from None
+        raise StoreError(f"{store.shown(_key(model))} is damaged: {error}. Forget it: ml tune --reset.") from None
 
 
 def reset(contract: Contract, store: Store) -> None:
