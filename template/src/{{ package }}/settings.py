@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -63,9 +64,20 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _fits_an_address(cls, home: Path) -> Path:
-        if "?" in str(home.absolute()):
+        whole = str(home.absolute())
+        if "?" in whole:
             raise ValueError("has '?' in its path, where the address of a database ends; take a folder without")
+        if found := re.search("%[0-9A-Fa-f]{2}", whole):
+            raise ValueError(f"has '{found[0]}' in its path, which an address reads as a letter; take a folder without")
         return home
+
+    @field_validator("home", "store", mode="before")
+    @classmethod
+    def _is_no_abbreviation(cls, place: object) -> object:
+        # A shell would have replaced it; a folder of that name is a trap for whoever tidies up.
+        if str(place).startswith(("~", "$")):
+            raise ValueError(f"begins with {str(place)[0]}, which only a shell replaces; write the whole path")
+        return place
 
     @field_validator("serving_url")
     @classmethod
@@ -113,6 +125,7 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """The settings of this process. Raises ProjectError naming each variable that is wrong or misspelt, or .env."""
     try:
+        _check_lines(Path(".env"))
         settings = Settings()
         _check_names({**os.environ, **dotenv_values(".env")})
     except ValidationError as error:
@@ -137,6 +150,17 @@ def _host_of(url: str) -> str | None:
         if parts.scheme in ("http", "https") and parts.port != 0 and re.fullmatch(r"[\w.:-]+", parts.hostname or ""):
             return parts.hostname
     return None
+
+
+def _check_lines(path: Path) -> None:
+    # What cannot be read would be left out, and what is meant for a server go to this machine.
+    if path.is_file():
+        with path.open(encoding="utf-8") as lines:
+            for line in parse_stream(lines):
+                if line.error:
+                    text = line.original.string
+                    number = line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+                    raise ProjectError(f"{path} line {number} is no NAME=value; correct it.")
 
 
 def _check_names(variables: Iterable[str]) -> None:
