@@ -26,24 +26,33 @@ for group in (model, service, watch):
     app.add_typer(group.app)
 
 
-def main() -> None:
-    """Run the command line. Exit codes: 0 done, 2 input to correct, 3 a check said no, 130 or 143 ended, 1 a bug."""
+def _ends_as_exceptions() -> list[int]:
+    # As an exception, so that what a command began is put away: processes are stopped, runs marked as failed.
     asked: list[int] = []
 
     def end(signum: int, _: object) -> None:
-        # As an exception, so that what a command began is put away: processes are stopped, runs marked as failed.
-        asked.append(128 + signum)
         if signum == signal.SIGINT:
+            asked.append(INTERRUPTED)
             raise KeyboardInterrupt
+        asked.append(TERMINATED)
         sys.exit(TERMINATED)
 
     signal.signal(signal.SIGTERM, end)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, end)
+    for asking in (signal.SIGINT, getattr(signal, "SIGHUP", None)):
+        # Nohup, and a shell's background, ignore them on purpose.
+        if asking is not None and signal.getsignal(asking) != signal.SIG_IGN:
+            signal.signal(asking, end)
+    return asked
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 2 input to correct, 3 a check said no, 130 or 143 ended, 1 a bug."""
+    asked = _ends_as_exceptions()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names of columns may be in any script; Windows' own encoding knows one.
-            stream.reconfigure(encoding="utf-8")
+            # What is no text at all, as in a file name of another encoding, is written as its bytes.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()
     except (Exception, KeyboardInterrupt, SystemExit) as error:

@@ -39,7 +39,8 @@ class Service:
         }
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", __package__.partition(".")[0], "serve"]
+        # Not from this folder: a file of the user's may have the name of a module.
+        command = [sys.executable, "-P", "-m", __package__.partition(".")[0], "serve"]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)

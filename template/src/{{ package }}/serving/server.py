@@ -52,15 +52,17 @@ def serve(settings: Settings, contract: Contract) -> None:
 
 
 class _Lines:
-    """Standard output; what it does not take is lost. Who collected the log may be gone: the service goes on."""
+    """Standard output; what it does not take is lost. Who collected the log may be gone, or it is
+    closed (None): the service goes on.
+    """
 
     def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):
             sys.stdout.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
 
 
